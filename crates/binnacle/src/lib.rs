@@ -1,0 +1,1 @@
+//! Configuration, roles, wiring and shutdown of the one process.

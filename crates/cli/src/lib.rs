@@ -1,0 +1,1 @@
+//! Terminal commands; talks to a running server only.

@@ -1,0 +1,1 @@
+//! Parsers only: PromQL, LogQL, TraceQL. Total functions that return a tree and errors with positions.

@@ -1,0 +1,1 @@
+//! Plans and executes PromQL, LogQL and TraceQL over the store.

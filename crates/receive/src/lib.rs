@@ -1,0 +1,1 @@
+//! Listeners' ingest routers, scraping, service discovery; bounded queues and explicit refusals.

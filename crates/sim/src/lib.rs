@@ -1,0 +1,1 @@
+//! The whole pipeline in one process on the simulated platform, and the conformance runners.

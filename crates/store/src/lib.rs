@@ -1,0 +1,1 @@
+//! WAL, memory, immutable parts, merges: metrics, logs and spans over one part core.

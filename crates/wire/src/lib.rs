@@ -1,0 +1,1 @@
+//! Bytes to nouns and back: every protocol the ecosystem's clients speak.
