@@ -1,1 +1,3 @@
 //! The whole pipeline in one process on the simulated platform, and the conformance runners.
+
+pub mod conformance;

@@ -1,0 +1,37 @@
+//! Runs peers' own test cases against our engines, in process, and counts per file.
+//!
+//! A suite is a function from a data folder to a [`Report`]; the cases stay outside this project. A case that cannot be
+//! expressed counts as failed, never as skipped.
+
+use std::fmt;
+
+/// What one file of a suite gave.
+#[derive(Clone, Debug, Default)]
+pub struct FileResult {
+    /// File (or list) name.
+    pub name: String,
+    /// Cases that answered as they should.
+    pub passed: usize,
+    /// One line per failed case: where, what was expected, what came.
+    pub failures: Vec<String>,
+}
+
+/// What a suite gave.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// In name order.
+    pub files: Vec<FileResult>,
+}
+
+impl fmt::Display for Report {
+    /// A line per file, then the sum.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut passed, mut failed) = (0, 0);
+        for file in &self.files {
+            passed += file.passed;
+            failed += file.failures.len();
+            writeln!(f, "{}: {} passed, {} failed", file.name, file.passed, file.failures.len())?;
+        }
+        writeln!(f, "{passed} passed, {failed} failed, 0 skipped")
+    }
+}
