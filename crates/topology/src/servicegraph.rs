@@ -190,7 +190,7 @@ impl ServiceGraph {
 }
 
 /// What names a call: the client span's id. A consumer that starts a trace of its own names it by its first link.
-fn call_id(span: &SpanRef<'_'>, sends: bool) -> (TraceId, SpanId) {
+fn call_id(span: &SpanRef<'_>, sends: bool) -> (TraceId, SpanId) {
     let row = span.row;
     if sends {
         return (row.trace_id, row.span_id);
