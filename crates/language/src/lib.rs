@@ -1,1 +1,3 @@
 //! Parsers only: PromQL, LogQL, TraceQL. Total functions that return a tree and errors with positions.
+
+pub mod traceql;

@@ -1,1 +1,4 @@
 //! Plans and executes PromQL, LogQL and TraceQL over the store.
+
+pub mod jaeger;
+pub mod traceql;
