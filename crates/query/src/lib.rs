@@ -1,4 +1,5 @@
 //! Plans and executes PromQL, LogQL and TraceQL over the store.
 
 pub mod jaeger;
+pub mod logql;
 pub mod traceql;

@@ -1,0 +1,23 @@
+//! LogQL: plans and runs queries over a [`LogSource`](model::LogSource), as Loki 3.7 documents the language.
+//!
+//! A query reads one batch at a time: line filters run on bytes before anything is parsed, labels are built only for
+//! the lines that survive, and a range aggregation is one sliding pass over the samples of each series. Nothing here
+//! knows HTTP or JSON bodies; nothing here reads a clock.
+
+mod answer;
+mod labels;
+mod meta;
+mod run;
+mod tail;
+
+pub use answer::{
+    DetectedField, DetectedLabel, LogAnswer, LogError, LogParams, LogQueryStats, LogSample, LogSeries, LogValue,
+    OutEntry, OutStream, VolumeBy, VolumeParams,
+};
+pub use labels::LabelSet;
+pub use meta::{
+    MetaRange, detected_field_values, detected_fields, detected_labels, label_values, labels, series, stats, volume,
+    volume_range,
+};
+pub use run::query;
+pub use tail::Tail;
