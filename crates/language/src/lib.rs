@@ -1,3 +1,4 @@
 //! Parsers only: PromQL, LogQL, TraceQL. Total functions that return a tree and errors with positions.
 
+pub mod promql;
 pub mod traceql;

@@ -2,4 +2,5 @@
 
 pub mod jaeger;
 pub mod logql;
+pub mod promql;
 pub mod traceql;
