@@ -3,6 +3,21 @@
 //! Total functions over a query text: they return a tree or an error with a byte position and never panic. Nothing
 //! here knows spans or storage.
 
+mod ast;
+mod lexer;
+mod metrics;
+mod parser;
+mod print;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use ast::*;
+pub use lexer::QUERY_BYTES_MAX;
+pub use parser::DEPTH_MAX;
+pub use print::{duration, quote, quote_string};
+pub use validate::constant;
+
 /// Which stage refused a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -26,41 +41,28 @@ pub struct ParseError {
     pub offset: usize,
 }
 
-/// `text` as a TraceQL string or quoted attribute name: in double quotes, `"` and `\` escaped.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
-    out
+/// Reads a query. It follows the grammar, no more: see [`validate`].
+///
+/// # Errors
+/// [`ErrorKind::Syntax`] with the place and what was expected there.
+pub fn parse(text: &str) -> Result<Query, ParseError> {
+    parser::parse(text)
 }
 
-/// `ns` nanoseconds as a TraceQL duration: `1h2m3.5s`, `250ms`, `40ns`.
-#[must_use]
-pub fn duration(ns: i64) -> String {
-    let sign = if ns < 0 { "-" } else { "" };
-    let total = ns.unsigned_abs();
-    let decimal = |value: u64, unit: u64| {
-        let fraction = format!("{:09}", value % unit * (1_000_000_000 / unit));
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.is_empty() { (value / unit).to_string() } else { format!("{}.{fraction}", value / unit) }
-    };
-    match total {
-        0 => "0s".to_owned(),
-        1..1_000 => format!("{sign}{total}ns"),
-        1_000..1_000_000 => format!("{sign}{}us", decimal(total, 1_000)),
-        1_000_000..1_000_000_000 => format!("{sign}{}ms", decimal(total, 1_000_000)),
-        _ => {
-            let (minutes, rest) = (total / 60_000_000_000, total % 60_000_000_000);
-            let hours = if minutes >= 60 { format!("{}h", minutes / 60) } else { String::new() };
-            let minutes = if minutes > 0 { format!("{}m", minutes % 60) } else { String::new() };
-            format!("{sign}{hours}{minutes}{}s", decimal(rest, 1_000_000_000))
-        }
-    }
+/// Checks types and arguments, then whether the engine has what the query asks for.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`], else [`ErrorKind::Unsupported`].
+pub fn validate(query: &Query) -> Result<(), ParseError> {
+    validate::validate(query)
+}
+
+/// [`parse`] and [`validate`].
+///
+/// # Errors
+/// As the two.
+pub fn check(text: &str) -> Result<Query, ParseError> {
+    let query = parse(text)?;
+    validate(&query)?;
+    Ok(query)
 }
