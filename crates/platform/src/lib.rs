@@ -8,8 +8,10 @@ pub mod disk;
 pub mod metrics;
 pub mod net;
 pub mod random;
+pub mod sim_disk;
 pub mod task;
 
 pub use clock::{Clock, RealClock, SharedClock, SimClock};
 pub use disk::{Disk, DiskError, DiskFile, RealDisk, SharedDisk};
 pub use random::{Random, RealRandom, SeededRandom};
+pub use sim_disk::SimDisk;

@@ -44,10 +44,12 @@
 
 pub mod catalogue;
 pub mod codec;
+pub mod column;
 pub mod error;
 pub mod object;
 pub mod part;
 pub mod shelf;
 pub mod signal;
+pub mod wal;
 
 pub use error::{PartError, StoreError};

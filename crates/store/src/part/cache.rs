@@ -55,7 +55,8 @@ impl IndexCache {
         }
         state.bytes += bytes;
         while state.bytes > self.bytes_max && state.entries.len() > 1 {
-            let Some(oldest) = state.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id) else {
+            let Some(oldest) = state.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id)
+            else {
                 return;
             };
             state.remove(oldest);

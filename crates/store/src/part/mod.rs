@@ -128,7 +128,7 @@ impl PartInfo {
         put_varint(out, self.rows);
     }
 
-    fn get(reader: &mut Reader<'_>, bytes: u64) -> Result<Self, Damage> {
+    pub(crate) fn get(reader: &mut Reader<'_>, bytes: u64) -> Result<Self, Damage> {
         let id = reader.varint()?;
         let tenant = Tenant::new(reader.str()?).map_err(|error| Damage(error.to_string()))?;
         let kind = SignalKind::from_number(reader.u8()?).ok_or_else(|| Damage::new("unknown signal"))?;

@@ -142,7 +142,11 @@ impl From<platform::DiskError> for ReadError {
     }
 }
 
-fn open(objects: &SharedObjects, path: &str, known: Option<&PartInfo>) -> Result<(PartInfo, Opened), ReadError> {
+fn open(
+    objects: &SharedObjects,
+    path: &str,
+    known: Option<&PartInfo>,
+) -> Result<(PartInfo, Opened), ReadError> {
     let file = objects.open(path)?;
     let len = file.len()?;
     if known.is_some_and(|info| info.bytes != len) || len < (HEADER_BYTES + TRAILER_BYTES) as u64 {
