@@ -132,6 +132,37 @@ pub fn read_signed(reader: &mut SegmentReader, count: usize) -> Decoded<Vec<i64>
     Ok(offsets.into_iter().map(|offset| min.wrapping_add(offset.cast_signed())).collect())
 }
 
+/// Appends floats, bit for bit.
+pub fn write_floats(writer: &mut SegmentWriter, values: &[f64]) {
+    let config = ChunkConfig::default();
+    let dense = if values.len() < PCO_VALUES_MIN { None } else { simple_compress(values, &config).ok() };
+    writer.number(u64::from(dense.is_some()));
+    match dense {
+        Some(bytes) => {
+            writer.count(bytes.len());
+            writer.raw.extend_from_slice(&bytes);
+        }
+        None => values.iter().for_each(|value| writer.raw.extend_from_slice(&value.to_bits().to_le_bytes())),
+    }
+}
+
+/// Reads `count` floats.
+///
+/// # Errors
+/// When the bytes are not such a column.
+pub fn read_floats(reader: &mut SegmentReader, count: usize) -> Decoded<Vec<f64>> {
+    reader.reserve(count.saturating_mul(8))?;
+    if reader.number()? == 0 {
+        let (bits, _) = reader.raw(count.saturating_mul(8))?.as_chunks::<8>();
+        return Ok(bits.iter().map(|bits| f64::from_bits(u64::from_le_bytes(*bits))).collect());
+    }
+    let len = reader.length()?;
+    let mut values = vec![0.0; count];
+    let progress =
+        simple_decompress_into(reader.raw(len)?, &mut values).map_err(|error| Damage(error.to_string()))?;
+    if progress.n_processed == count { Ok(values) } else { Err(Damage::new("too few floats")) }
+}
+
 /// Appends 32-bit integers.
 pub fn write_u32s(writer: &mut SegmentWriter, values: &[u32]) {
     let wide: Vec<u64> = values.iter().map(|value| u64::from(*value)).collect();

@@ -11,6 +11,7 @@ pub mod ints;
 pub mod segment;
 pub mod template;
 pub mod text;
+pub mod trace_index;
 
 /// How hard an encoder tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,3 +34,32 @@ impl Effort {
 
 /// Result of a decoder.
 pub(crate) type Decoded<T> = Result<T, crate::error::Damage>;
+
+/// Hashes in memory with xxh3: one call per key, no state to set up. Never written to disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl std::hash::Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.0 = (self.0 ^ value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_usize(value as usize);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_usize(value.into());
+    }
+}
+
+/// A map for short byte keys.
+pub(crate) type KeyMap<K, V> = std::collections::HashMap<K, V, std::hash::BuildHasherDefault<KeyHasher>>;

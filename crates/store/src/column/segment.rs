@@ -10,6 +10,7 @@
 use super::{Decoded, Effort};
 use crate::codec::{Reader, put_signed, put_varint};
 use crate::error::Damage;
+use crate::part::ChunkRef;
 
 /// Most bytes one segment may expand to while it is decoded, and the longest pool; a writer stays far below it.
 pub const SEGMENT_BYTES_MAX: usize = 1 << 30;
@@ -117,12 +118,16 @@ impl Pool {
         Ok(slice)
     }
 
-    fn varint(&mut self) -> Decoded<u64> {
+    fn parse<T>(&mut self, parse: impl FnOnce(&mut Reader<'_>) -> Decoded<T>) -> Decoded<T> {
         let mut reader = Reader::new(self.bytes.get(self.at..).unwrap_or_default());
         let before = reader.rest().len();
-        let value = reader.varint()?;
+        let value = parse(&mut reader)?;
         self.at += before - reader.rest().len();
         Ok(value)
+    }
+
+    fn varint(&mut self) -> Decoded<u64> {
+        self.parse(|reader| reader.varint())
     }
 }
 
@@ -162,6 +167,14 @@ impl SegmentReader {
     pub fn signed(&mut self) -> Decoded<i64> {
         let raw = self.number()?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+
+    /// The next chunk reference of `meta`.
+    ///
+    /// # Errors
+    /// When `meta` ends.
+    pub fn chunk(&mut self) -> Decoded<ChunkRef> {
+        self.meta.parse(ChunkRef::get)
     }
 
     /// The next length of `meta`.

@@ -1,0 +1,209 @@
+//! Token bloom filters: which words a block's lines can contain.
+//!
+//! Split into cache lines: a token's six bits stand in one 64-byte line, so that a probe touches one line. Two bytes per
+//! distinct token, less when that would be more than a fixed share of the block (see [`BloomBuilder::finish`]).
+//! A token is a maximal run of letters, digits, `_` and bytes of multi-byte characters.
+
+use crate::codec::Reader;
+use crate::error::Damage;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Bits of a line: one cache line.
+const LINE_BITS: usize = 512;
+/// Words of a line.
+const LINE_WORDS: usize = LINE_BITS / 64;
+/// Bits set per token.
+const HASHES: u32 = 6;
+/// Bits aimed at per distinct token.
+const BITS_PER_TOKEN: usize = 16;
+/// Lines of a filter being built: 1 MiB.
+const BUILD_LINES: usize = 1 << 14;
+/// Longest filter believed when read: 64 MiB.
+const LINES_MAX: usize = 1 << 20;
+
+type Line = [u64; LINE_WORDS];
+
+/// The line of a token among `1 << BITS` lines, by its top bits, and its bits in the line.
+fn place(hash: u64) -> (u64, Line) {
+    let mut line = [0; LINE_WORDS];
+    let mut bits = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..HASHES {
+        let bit = (bits >> 55) as usize;
+        line[bit / 64] |= 1 << (bit % 64);
+        bits = bits.rotate_left(9);
+    }
+    (hash, line)
+}
+
+fn line_of(hash: u64, lines: usize) -> usize {
+    // `lines` is a power of two: the top bits choose, so that halving a filter joins neighbours.
+    if lines <= 1 { 0 } else { (hash >> (64 - lines.trailing_zeros())) as usize }
+}
+
+/// Collects tokens.
+#[derive(Debug)]
+pub struct BloomBuilder {
+    lines: Vec<Line>,
+    distinct: usize,
+    longest_with_digit: usize,
+}
+
+impl Default for BloomBuilder {
+    fn default() -> Self {
+        Self { lines: vec![[0; LINE_WORDS]; BUILD_LINES], distinct: 0, longest_with_digit: 0 }
+    }
+}
+
+impl BloomBuilder {
+    /// Adds every token of `text` but those in `known`, which another index finds.
+    pub fn add_text(&mut self, text: &[u8], known: &[&[u8]]) {
+        for token in tokens(text) {
+            if token.len() > self.longest_with_digit && token.iter().any(u8::is_ascii_digit) {
+                self.longest_with_digit = token.len();
+            }
+            if !known.contains(&token) {
+                self.add(token);
+            }
+        }
+    }
+
+    /// Adds one token, of whatever bytes.
+    pub fn add(&mut self, token: &[u8]) {
+        let (hash, bits) = place(xxh3_64(token));
+        let line = &mut self.lines[line_of(hash, BUILD_LINES)];
+        let mut fresh = 0;
+        for (word, bits) in line.iter_mut().zip(bits) {
+            fresh |= bits & !*word;
+            *word |= bits;
+        }
+        self.distinct += usize::from(fresh != 0);
+    }
+
+    /// The filter: the largest power of two of lines that has at most [`BITS_PER_TOKEN`] and a half bits per distinct
+    /// token and at most `bytes_max` bytes.
+    #[must_use]
+    pub fn finish(self, bytes_max: usize) -> Bloom {
+        let wanted = (self.distinct * BITS_PER_TOKEN * 3 / 2).min(bytes_max * 8) / LINE_BITS;
+        let mut lines = self.lines;
+        while lines.len() > 1 && lines.len() > wanted {
+            let (pairs, _) = lines.as_chunks::<2>();
+            let join = |[a, b]: &[Line; 2]| std::array::from_fn(|at| a[at] | b[at]);
+            lines = pairs.iter().map(join).collect();
+        }
+        Bloom { lines, longest_with_digit: self.longest_with_digit }
+    }
+}
+
+/// Which tokens a block may have.
+#[derive(Debug)]
+pub struct Bloom {
+    lines: Vec<Line>,
+    longest_with_digit: usize,
+}
+
+impl Bloom {
+    /// Whether the block may have `token`.
+    #[must_use]
+    pub fn may_have(&self, token: &[u8]) -> bool {
+        let (hash, bits) = place(xxh3_64(token));
+        let line = self.lines.get(line_of(hash, self.lines.len()));
+        line.is_none_or(|line| line.iter().zip(bits).all(|(word, bits)| word & bits == bits))
+    }
+
+    /// Whether a line of the block may contain `needle`, anywhere. `known` says whether the other index has a token.
+    ///
+    /// A token inside the needle is a token of the line. One at its edge may be a part of a longer token there; only
+    /// when it has a digit and no token with a digit is longer, it must be whole.
+    #[must_use]
+    pub fn may_contain(&self, needle: &[u8], known: impl Fn(&[u8]) -> bool) -> bool {
+        let start = needle.as_ptr() as usize;
+        tokens(needle).all(|token| {
+            let at = token.as_ptr() as usize - start;
+            let at_edge = at == 0 || at + token.len() == needle.len();
+            let with_digit = token.iter().any(u8::is_ascii_digit);
+            if with_digit && token.len() > self.longest_with_digit {
+                return false;
+            }
+            let whole = !at_edge || with_digit && token.len() == self.longest_with_digit;
+            !whole || self.may_have(token) || known(token)
+        })
+    }
+
+    /// The filter's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.lines.len() * LINE_BITS / 8 + 8);
+        crate::codec::put_varint(&mut out, self.longest_with_digit as u64);
+        self.lines.iter().flatten().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+        out
+    }
+
+    /// Reads [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    /// When the length is not that of a filter.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Damage> {
+        let mut reader = Reader::new(bytes);
+        let longest_with_digit = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
+        let (words, rest) = reader.rest().as_chunks::<8>();
+        let (lines, odd) = words.as_chunks::<LINE_WORDS>();
+        if !rest.is_empty() || !odd.is_empty() || !lines.len().is_power_of_two() || lines.len() > LINES_MAX {
+            return Err(Damage::new("a token filter has an odd length"));
+        }
+        let lines = lines.iter().map(|line| line.map(u64::from_le_bytes)).collect();
+        Ok(Self { lines, longest_with_digit })
+    }
+}
+
+/// The tokens of a text.
+pub fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80)).filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(bytes_max: usize) -> Bloom {
+        let mut builder = BloomBuilder::default();
+        for at in 0..5000 {
+            builder.add_text(format!("user_{at} paid order={} ünï", at * 31).as_bytes(), &[]);
+        }
+        let bloom = builder.finish(bytes_max);
+        Bloom::from_bytes(&bloom.to_bytes()).expect("filter")
+    }
+
+    #[test]
+    fn what_was_added_is_found_and_little_else() {
+        for bytes_max in [usize::MAX / 8, 8192] {
+            let bloom = filter(bytes_max);
+            let found = |token: &str| bloom.may_have(token.as_bytes());
+            assert!((0..5000).all(|at| found(&format!("user_{at}"))));
+            let wrong = (0..10_000).filter(|at| found(&format!("absent_{at}"))).count();
+            assert!(wrong < if bytes_max == 8192 { 6000 } else { 100 }, "{wrong} of 10000");
+        }
+    }
+
+    #[test]
+    fn a_needle_is_judged_by_its_whole_tokens() {
+        let bloom = filter(usize::MAX / 8);
+        let check = |needle: &str, expected: bool| {
+            assert_eq!(bloom.may_contain(needle.as_bytes(), |_| false), expected, "{needle}");
+        };
+        check("user_12 paid", true);
+        check("er_12 pa", true);
+        check(" paid order", true);
+        check(" refunded order", false);
+        check("er_4999999", false);
+        check("user_9999", false);
+        check("", true);
+        assert!(bloom.may_contain(b"user_9999", |token| token == b"user_9999"));
+    }
+
+    #[test]
+    fn odd_lengths_are_damage() {
+        for len in [0, 1, 7, 63, 65, 193] {
+            assert!(Bloom::from_bytes(&vec![0; len]).is_err() || len == 65, "{len}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Fixed-size ids: each distinct id once with codes when they repeat, else one after the other. All zero means "none".
+
+use super::ints::{read_u32s, write_u32s};
+use super::segment::{SegmentReader, SegmentWriter};
+use super::{Decoded, KeyMap};
+use crate::error::Damage;
+
+/// Appends ids of `N` bytes; the count is the caller's to remember.
+pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
+    let mut codes = Vec::with_capacity(ids.len());
+    let mut known: KeyMap<&[u8], u32> = KeyMap::default();
+    let mut distinct: Vec<&[u8; N]> = Vec::new();
+    for id in ids {
+        // Runs of one id are common: the hash is only asked when it changes.
+        let last = codes.last().copied().filter(|code| distinct.get(*code as usize).is_some_and(|last| *last == id));
+        codes.push(last.unwrap_or_else(|| {
+            *known.entry(&id[..]).or_insert_with(|| {
+                distinct.push(id);
+                u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX)
+            })
+        }));
+    }
+    let repeated = distinct.len() * 4 <= ids.len() * 3;
+    writer.number(u64::from(repeated));
+    if repeated {
+        writer.count(distinct.len());
+        distinct.iter().for_each(|id| writer.raw.extend_from_slice(&id[..]));
+        write_u32s(writer, &codes);
+    } else {
+        ids.iter().for_each(|id| writer.raw.extend_from_slice(&id[..]));
+    }
+}
+
+/// Reads `count` ids.
+///
+/// # Errors
+/// When the bytes are not such a column.
+pub fn read_ids<const N: usize>(reader: &mut SegmentReader, count: usize) -> Decoded<Vec<[u8; N]>> {
+    let repeated = reader.number()? != 0;
+    let stored = if repeated { reader.count()? } else { count };
+    reader.reserve(count.saturating_mul(N))?;
+    let (ids, _) = reader.raw(stored.saturating_mul(N))?.as_chunks::<N>();
+    let ids = ids.to_vec();
+    if !repeated {
+        return Ok(ids);
+    }
+    let codes = read_u32s(reader, count, stored.saturating_sub(1))?;
+    let id = |code: u32| ids.get(code as usize).copied();
+    codes.into_iter().map(id).collect::<Option<_>>().ok_or_else(|| Damage::new("an id code points nowhere"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Effort;
+    use super::*;
+
+    fn check(ids: &[[u8; 8]]) {
+        let mut writer = SegmentWriter::new(Effort::Merge);
+        write_ids(&mut writer, ids);
+        let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
+        assert_eq!(read_ids(&mut reader, ids.len()).as_deref(), Ok(ids));
+    }
+
+    #[test]
+    fn ids_come_back() {
+        check(&[]);
+        check(&[[0; 8]; 100]);
+        check(&[[1; 8], [2; 8], [1; 8], [0; 8], [1; 8], [1; 8]]);
+        check(&std::array::from_fn::<_, 200, _>(|at| (at as u64 * 77).to_le_bytes()));
+    }
+}

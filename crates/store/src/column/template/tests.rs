@@ -1,0 +1,88 @@
+use super::super::Effort;
+use super::super::segment::{SegmentReader, SegmentWriter};
+use super::*;
+use model::{SpanId, TraceId};
+use proptest::prelude::*;
+
+fn column(values: &[&[u8]], ids: &[RowIds]) -> TemplateColumn {
+    let mut writer = SegmentWriter::new(Effort::Merge);
+    Templates::find(values, ids).write(&mut writer);
+    let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
+    TemplateColumn::read(&mut reader, values.len()).expect("column")
+}
+
+fn check(values: &[&[u8]], ids: &[RowIds]) {
+    let column = column(values, ids);
+    for (at, value) in values.iter().enumerate() {
+        let mut out = Vec::new();
+        column.append(at, ids.get(at).unwrap_or(&RowIds::default()), &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(value), "value {at}");
+    }
+}
+
+fn check_lines(lines: &[String]) {
+    let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    check(&values, &[]);
+}
+
+#[test]
+fn lines_of_any_shape_come_back() {
+    check(&[], &[]);
+    check(&[b"", b"\n", b"\n\n", b"\\n", b"a\\nb\\", b"\xff\xfe", b"a\n\xf8"], &[]);
+    let lines = |make: &dyn Fn(u32) -> String| (0..600).map(make).collect::<Vec<_>>();
+    check_lines(&lines(&|at| format!("GET /item/{at} {:03} took {}ms", at % 700, at * 17)));
+    check_lines(&lines(&|at| format!("id={:08x} pod-{:x}q{}z{}k{}", at.wrapping_mul(0x9e37_79b9), at, at, at, at)));
+    check_lines(&lines(&|at| format!("java.lang.E{}\n\tat a.b.C(C.java:{})\n\tat d.E(E.java:7)", at % 3, at)));
+    check_lines(&lines(&|at| "word ".repeat(at as usize % 50) + &"x".repeat(at as usize)));
+    check_lines(&lines(&|at| format!("{}{}", "9".repeat(at as usize % 25), "é")));
+}
+
+#[test]
+fn the_ids_of_the_row_are_not_stored_again() {
+    let ids: Vec<(TraceId, SpanId)> =
+        (1..200_u64).map(|at| (TraceId((u128::from(at) << 77 | 5).to_be_bytes()), SpanId((at << 40).to_be_bytes()))).collect();
+    let lines: Vec<String> = ids.iter().map(|(trace, span)| format!("trace={trace} span={span} ok")).collect();
+    let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span)).collect();
+    check(&values, &ids);
+    let mut writer = SegmentWriter::new(Effort::Merge);
+    Templates::find(&values, &ids).write(&mut writer);
+    assert!(writer.finish().len() < 100);
+}
+
+#[test]
+fn verdicts_never_lose_a_line() {
+    let lines: Vec<String> = (0..400)
+        .map(|at| match at % 4 {
+            0 => format!("payment declined for user{at} code=0{at}"),
+            1 => format!("dead beef cafe{at:04x} {at}"),
+            2 => format!("cache miss key={:016x}", u64::from(at as u32).wrapping_mul(0x1234_5678_9abc)),
+            _ => format!("free text {}", "a b ".repeat(at as usize % 7)),
+        })
+        .collect();
+    let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    let column = column(&values, &[]);
+    let mut never = 0;
+    for needle in ["payment", "decl", "cafe00", "e", "user1", "12", " ", "miss key=0", "ed for u", "zzz", "=", "dead", ""] {
+        let prepared = Needle::new(needle.as_bytes());
+        let verdicts = column.verdicts(&prepared);
+        for (at, line) in lines.iter().enumerate() {
+            match column.judge(at, &verdicts) {
+                Verdict::Never => {
+                    assert!(!line.contains(needle), "{needle:?} lost {line:?}");
+                    never += 1;
+                }
+                Verdict::Always => assert!(line.contains(needle), "{needle:?} invented in {line:?}"),
+                Verdict::Maybe => {}
+            }
+        }
+    }
+    assert!(never > 1000, "only {never} lines were ruled out");
+}
+
+proptest! {
+    #[test]
+    fn random_lines_come_back(lines in prop::collection::vec("[a-f0-9 \\\\n\n.:x-zé]{0,40}", 0..200)) {
+        check_lines(&lines);
+    }
+}

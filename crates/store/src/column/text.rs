@@ -1,0 +1,362 @@
+//! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
+
+use super::ints::{read_u32s, read_ints, write_ints, write_u32s};
+use super::segment::{SegmentReader, SegmentWriter};
+use super::template::{RowIds, TemplateColumn, Templates};
+use super::{Decoded, Effort, KeyMap};
+use crate::error::Damage;
+
+const CONSTANT: u64 = 0;
+const DICTIONARY: u64 = 1;
+const DIGITS: u64 = 2;
+const HEX: u64 = 3;
+const PLAIN: u64 = 4;
+const TEMPLATE: u64 = 5;
+
+/// Most digits of a number column.
+const DIGITS_MAX: usize = 19;
+/// Shortest hex value that is worth packing.
+const HEX_BYTES_MIN: usize = 4;
+/// Values looked at before a dictionary is given up.
+const SAMPLE_VALUES: usize = 1024;
+/// Values of one run of the sample that decides on templates for lines, and the number of runs.
+const TRIAL_VALUES: usize = 512;
+const TRIAL_RUNS: usize = 4;
+/// Below this many values templates are not tried.
+const TEMPLATE_VALUES_MIN: usize = 64;
+
+/// Appends values of a field: one value, numbers, hex ids, a dictionary, templates or plain text, whichever is smallest.
+pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
+    if write_simple(writer, values) {
+        return;
+    }
+    let dictionary = Dictionary::find(values, values.len() / 2);
+    let few = dictionary.as_ref().is_some_and(|dictionary| dictionary.values.len() * 32 <= values.len());
+    let tries = writer.effort() == Effort::Merge && values.len() >= TEMPLATE_VALUES_MIN;
+    if !few && tries {
+        let templates = Templates::find(values, &[]);
+        let size = |write: &dyn Fn(&mut SegmentWriter)| {
+            let mut trial = SegmentWriter::new(Effort::Merge);
+            write(&mut trial);
+            trial.finish().len()
+        };
+        let other = size(&|trial| match &dictionary {
+            Some(dictionary) => dictionary.write(trial),
+            None => write_plain(trial, values),
+        });
+        if size(&|trial| templates.write(trial)) < other {
+            writer.number(TEMPLATE);
+            templates.write(writer);
+            return;
+        }
+    }
+    match dictionary {
+        Some(dictionary) => dictionary.write(writer),
+        None => write_plain(writer, values),
+    }
+}
+
+/// Appends log lines: templates when a sample of the block says that they pay, else plain text.
+pub fn write_lines(writer: &mut SegmentWriter, lines: &[&[u8]], ids: &[RowIds]) {
+    if write_constant(writer, lines) {
+        return;
+    }
+    if writer.effort() == Effort::Merge && templates_pay(lines, ids) {
+        writer.number(TEMPLATE);
+        Templates::find(lines, ids).write(writer);
+        return;
+    }
+    write_plain(writer, lines);
+}
+
+fn templates_pay(lines: &[&[u8]], ids: &[RowIds]) -> bool {
+    let mut sample = Vec::new();
+    let mut sample_ids = Vec::new();
+    let step = (lines.len() / TRIAL_RUNS).max(TRIAL_VALUES);
+    for start in (0..lines.len()).step_by(step) {
+        let end = (start + TRIAL_VALUES).min(lines.len());
+        sample.extend_from_slice(lines.get(start..end).unwrap_or_default());
+        sample_ids.extend_from_slice(ids.get(start..end).unwrap_or_default());
+    }
+    let mut plain = SegmentWriter::new(Effort::Merge);
+    write_plain(&mut plain, &sample);
+    let mut templates = SegmentWriter::new(Effort::Merge);
+    Templates::find(&sample, &sample_ids).write(&mut templates);
+    templates.finish().len() < plain.finish().len()
+}
+
+/// Appends a template's slot.
+pub(crate) fn write_slot(writer: &mut SegmentWriter, values: &[&[u8]]) {
+    if write_simple(writer, values) {
+        return;
+    }
+    match Dictionary::find(values, values.len() / 2) {
+        Some(dictionary) => dictionary.write(writer),
+        None => write_plain(writer, values),
+    }
+}
+
+/// Appends lengths and bytes.
+pub(crate) fn write_plain(writer: &mut SegmentWriter, values: &[&[u8]]) {
+    writer.number(PLAIN);
+    let lengths: Vec<u64> = values.iter().map(|value| value.len() as u64).collect();
+    write_ints(writer, &lengths);
+    values.iter().for_each(|value| writer.text.extend_from_slice(value));
+}
+
+fn write_constant(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
+    let first = values.first().copied().unwrap_or_default();
+    let constant = values.iter().all(|value| *value == first);
+    if constant {
+        writer.number(CONSTANT);
+        writer.bytes(first);
+    }
+    constant
+}
+
+/// The forms that need no trial.
+fn write_simple(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
+    write_constant(writer, values) || write_digits(writer, values) || write_hex(writer, values)
+}
+
+fn write_digits(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
+    let is_number = |value: &&[u8]| (1..=DIGITS_MAX).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    if !values.iter().all(is_number) {
+        return false;
+    }
+    let parse = |value: &&[u8]| value.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let numbers: Vec<u64> = values.iter().map(parse).collect();
+    // A width of 0 says "as many digits as the number has"; a number with leading zeros has its width.
+    let canonical = |value: &&[u8]| value.len() == 1 || value.first() != Some(&b'0');
+    let width = |value: &&[u8]| if canonical(value) { 0 } else { value.len() as u64 };
+    let mut widths: Vec<u64> = values.iter().map(width).collect();
+    let same = values.first().map_or(0, |value| value.len());
+    if widths.iter().any(|width| *width > 0) && values.iter().all(|value| value.len() == same) {
+        widths.fill(same as u64);
+    }
+    writer.number(DIGITS);
+    write_ints(writer, &widths);
+    write_ints(writer, &numbers);
+    true
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn write_hex(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
+    let width = values.first().map_or(0, |value| value.len());
+    let fits = |value: &&[u8]| value.len() == width && value.iter().all(|digit| nibble(*digit).is_some());
+    if width < HEX_BYTES_MIN || !values.iter().all(fits) {
+        return false;
+    }
+    if Dictionary::find(values, values.len() / 4).is_some() {
+        return false;
+    }
+    writer.number(HEX);
+    writer.count(width);
+    for value in values {
+        for pair in value.chunks(2) {
+            let digit = |at: usize| pair.get(at).copied().and_then(nibble).unwrap_or(0);
+            writer.raw.push(digit(0) << 4 | digit(1));
+        }
+    }
+    true
+}
+
+struct Dictionary<'a> {
+    values: Vec<&'a [u8]>,
+    codes: Vec<u32>,
+}
+
+impl<'a> Dictionary<'a> {
+    /// `None` when there are more than `distinct_max` values.
+    fn find(values: &[&'a [u8]], distinct_max: usize) -> Option<Self> {
+        let mut known: KeyMap<&[u8], u32> = KeyMap::default();
+        let mut found = Self { values: Vec::new(), codes: Vec::with_capacity(values.len()) };
+        for (at, value) in values.iter().enumerate() {
+            let next = u32::try_from(found.values.len()).ok()?;
+            let code = *known.entry(value).or_insert(next);
+            if code == next {
+                found.values.push(value);
+                let hopeless = at == SAMPLE_VALUES && found.values.len() * 10 > SAMPLE_VALUES * 9;
+                if found.values.len() > distinct_max || hopeless {
+                    return None;
+                }
+            }
+            found.codes.push(code);
+        }
+        Some(found)
+    }
+
+    fn write(&self, writer: &mut SegmentWriter) {
+        writer.number(DICTIONARY);
+        writer.count(self.values.len());
+        if !write_simple(writer, &self.values) {
+            write_plain(writer, &self.values);
+        }
+        write_u32s(writer, &self.codes);
+    }
+}
+
+/// A decoded text column.
+#[derive(Debug)]
+pub struct TextColumn(Form);
+
+#[derive(Debug)]
+enum Form {
+    Constant(Vec<u8>),
+    Dictionary { values: Box<TextColumn>, codes: Vec<u32> },
+    Digits { widths: Vec<u64>, numbers: Vec<u64> },
+    Hex { width: usize, bytes: Vec<u8> },
+    Plain { ends: Vec<u32>, bytes: Vec<u8> },
+    Template(Box<TemplateColumn>),
+}
+
+impl TextColumn {
+    /// Reads a column of `count` values.
+    ///
+    /// # Errors
+    /// When the bytes are not such a column.
+    pub fn read(reader: &mut SegmentReader, count: usize) -> Decoded<Self> {
+        let form = match reader.number()? {
+            DICTIONARY => {
+                let distinct = reader.count()?;
+                let values = Box::new(Self(read_flat(reader, distinct)?));
+                Form::Dictionary { values, codes: read_u32s(reader, count, distinct.saturating_sub(1))? }
+            }
+            TEMPLATE => Form::Template(Box::new(TemplateColumn::read(reader, count)?)),
+            mode => read_mode(reader, count, mode)?,
+        };
+        Ok(Self(form))
+    }
+
+    /// The templates, when the column has this form.
+    #[must_use]
+    pub fn templates(&self) -> Option<&TemplateColumn> {
+        match &self.0 {
+            Form::Template(column) => Some(column),
+            _ => None,
+        }
+    }
+
+    /// Value `at` when it stands in the column as it is; else see [`append`](Self::append).
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<&[u8]> {
+        match &self.0 {
+            Form::Constant(value) => Some(value),
+            Form::Dictionary { values, codes } => values.get(*codes.get(at)? as usize),
+            Form::Plain { ends, bytes } => {
+                let start = at.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied())?;
+                bytes.get(start as usize..*ends.get(at)? as usize)
+            }
+            Form::Digits { .. } | Form::Hex { .. } | Form::Template(_) => None,
+        }
+    }
+
+    /// Appends value `at`, nothing when there is none; `ids` are those of its row.
+    pub fn append(&self, at: usize, ids: &RowIds, out: &mut Vec<u8>) {
+        if let Some(value) = self.get(at) {
+            out.extend_from_slice(value);
+            return;
+        }
+        match &self.0 {
+            Form::Dictionary { values, codes } => {
+                if let Some(code) = codes.get(at) {
+                    values.append(*code as usize, ids, out);
+                }
+            }
+            Form::Digits { widths, numbers } => {
+                if let (Some(width), Some(number)) = (widths.get(at), numbers.get(at)) {
+                    append_digits(*number, *width, out);
+                }
+            }
+            Form::Hex { width, bytes } => append_hex(*width, bytes, at, out),
+            Form::Template(column) => column.append(at, ids, out),
+            Form::Constant(_) | Form::Plain { .. } => {}
+        }
+    }
+
+    /// For each of `count` values whether it equals `wanted`; a dictionary is asked once per distinct value.
+    #[must_use]
+    pub fn equal(&self, wanted: &[u8], count: usize) -> Vec<bool> {
+        if let Form::Dictionary { values, codes } = &self.0 {
+            let distinct = codes.iter().max().map_or(0, |max| *max as usize + 1);
+            let hits = values.equal(wanted, distinct);
+            return codes.iter().map(|code| hits.get(*code as usize) == Some(&true)).collect();
+        }
+        let mut scratch = Vec::new();
+        let mut is_equal = |at| {
+            scratch.clear();
+            self.append(at, &RowIds::default(), &mut scratch);
+            scratch == wanted
+        };
+        (0..count).map(&mut is_equal).collect()
+    }
+}
+
+/// A column that is neither a dictionary nor templates; those never nest in a dictionary.
+fn read_flat(reader: &mut SegmentReader, count: usize) -> Decoded<Form> {
+    let mode = reader.number()?;
+    read_mode(reader, count, mode)
+}
+
+fn read_mode(reader: &mut SegmentReader, count: usize, mode: u64) -> Decoded<Form> {
+    match mode {
+        CONSTANT => {
+            let value = reader.bytes()?.to_vec();
+            reader.reserve(value.len())?;
+            Ok(Form::Constant(value))
+        }
+        DIGITS => Ok(Form::Digits { widths: read_ints(reader, count)?, numbers: read_ints(reader, count)? }),
+        HEX => {
+            let width = reader.count()?;
+            let bytes = reader.raw(width.div_ceil(2).saturating_mul(count))?.to_vec();
+            Ok(Form::Hex { width, bytes })
+        }
+        PLAIN => {
+            let mut end = 0_u32;
+            let sum = |len: u64| {
+                end = u32::try_from(len).ok().and_then(|len| end.checked_add(len))?;
+                Some(end)
+            };
+            let lengths = read_ints(reader, count)?;
+            let ends: Option<Vec<u32>> = lengths.into_iter().map(sum).collect();
+            let ends = ends.ok_or_else(|| Damage::new("a text column claims more than 4 GiB"))?;
+            Ok(Form::Plain { bytes: reader.text(end as usize)?.to_vec(), ends })
+        }
+        mode => Err(Damage(format!("unknown text form {mode}"))),
+    }
+}
+
+fn append_digits(mut number: u64, width: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while number > 0 && at > 0 {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    let width = usize::try_from(width).unwrap_or(0).clamp(1, digits.len());
+    let start = at.min(digits.len() - width);
+    out.extend_from_slice(&digits[start..]);
+}
+
+fn append_hex(width: usize, bytes: &[u8], at: usize, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let stride = width.div_ceil(2);
+    let packed = bytes.get(at * stride..(at + 1) * stride).unwrap_or_default();
+    for (at, byte) in packed.iter().enumerate() {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        if at * 2 + 1 < width {
+            out.push(DIGITS[usize::from(byte & 15)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

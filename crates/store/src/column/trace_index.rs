@@ -1,0 +1,100 @@
+//! Which blocks of a part have a trace: 32-bit hashes of trace ids, sorted, each with a block.
+//!
+//! A hit may be another trace's (one in 2^32 per entry), so readers check the id in the block; a miss is certain.
+
+use super::Decoded;
+use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
+use super::segment::{SegmentReader, SegmentWriter};
+use crate::error::Damage;
+use model::TraceId;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The frozen hash of a trace id: the top half of xxh3-64.
+#[must_use]
+pub fn hash(id: TraceId) -> u32 {
+    (xxh3_64(&id.0) >> 32) as u32
+}
+
+/// Sorted hashes and their blocks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TraceIndex {
+    entries: Vec<(u32, u32)>,
+}
+
+impl TraceIndex {
+    /// An index of (trace, block) pairs in any order; the id "none" is left out.
+    #[must_use]
+    pub fn new(pairs: impl IntoIterator<Item = (TraceId, u32)>) -> Self {
+        let named = pairs.into_iter().filter(|(id, _)| !id.is_none());
+        let mut entries: Vec<(u32, u32)> = named.map(|(id, block)| (hash(id), block)).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        Self { entries }
+    }
+
+    /// Joins the indexes of successive blocks.
+    pub fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
+    /// Appends it to a segment.
+    pub fn write(&mut self, writer: &mut SegmentWriter) {
+        self.entries.sort_unstable();
+        let mut last = 0;
+        let delta = |(hash, _): &(u32, u32)| u64::from(*hash - std::mem::replace(&mut last, *hash));
+        writer.count(self.entries.len());
+        write_ints(writer, &self.entries.iter().map(delta).collect::<Vec<_>>());
+        write_u32s(writer, &self.entries.iter().map(|(_, block)| *block).collect::<Vec<_>>());
+    }
+
+    /// Reads it back; blocks are below `blocks`.
+    ///
+    /// # Errors
+    /// When the bytes are not an index.
+    pub fn read(reader: &mut SegmentReader, blocks: usize) -> Decoded<Self> {
+        let count = reader.count()?;
+        let deltas = read_ints(reader, count)?;
+        let ids = read_u32s(reader, count, blocks.saturating_sub(1))?;
+        let mut last = 0_u32;
+        let mut hash = |delta: u64| {
+            last = last.checked_add(u32::try_from(delta).ok()?)?;
+            Some(last)
+        };
+        let entries: Option<_> = deltas.into_iter().zip(ids).map(|(delta, block)| Some((hash(delta)?, block))).collect();
+        Ok(Self { entries: entries.ok_or_else(|| Damage::new("trace hashes do not ascend"))? })
+    }
+
+    /// The blocks that may have `id`, ascending.
+    pub fn blocks(&self, id: TraceId) -> impl Iterator<Item = u32> {
+        let hash = hash(id);
+        let from = self.entries.partition_point(|(other, _)| *other < hash);
+        self.entries.iter().skip(from).take_while(move |(other, _)| *other == hash).map(|(_, block)| *block)
+    }
+
+    /// Bytes it occupies.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.entries.len() * size_of::<(u32, u32)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Effort;
+    use super::*;
+
+    #[test]
+    fn every_block_of_a_trace_is_found_and_nothing_else() {
+        let id = |at: u32| TraceId(u128::from(at).to_be_bytes());
+        let mut index = TraceIndex::new((0..1000).map(|at| (id(at), at / 100)));
+        index.extend(TraceIndex::new([(id(5), 10), (id(5), 10), (TraceId::default(), 10)]));
+        let mut writer = SegmentWriter::new(Effort::Merge);
+        index.write(&mut writer);
+        let read = TraceIndex::read(&mut SegmentReader::open(&writer.finish()).expect("segment"), 11).expect("index");
+        assert_eq!(read, index);
+        assert_eq!(read.blocks(id(5)).collect::<Vec<_>>(), [0, 10]);
+        assert_eq!(read.blocks(id(999)).collect::<Vec<_>>(), [9]);
+        assert_eq!(read.blocks(id(1000)).count(), 0);
+        assert_eq!(read.blocks(TraceId::default()).count(), 0);
+    }
+}
