@@ -1,4 +1,5 @@
 //! Parsers only: PromQL, LogQL, TraceQL. Total functions that return a tree and errors with positions.
 
+pub mod logql;
 pub mod promql;
 pub mod traceql;

@@ -1,0 +1,244 @@
+//! Tree to text, one line, in the spelling Loki uses; the result parses to the same tree.
+
+use super::ast::{
+    Assign, BinOp, BinaryExpr, Conversion, Expr, FieldFilter, Group, Grouping, LabelFilter, LabelFormat, LineFilter,
+    LogExpr, LogRange, Modifier, Operand, RangeExpr, Stage, Unwrap, VectorExpr,
+};
+use super::units::{go_duration, quote, range_text};
+use model::Matcher;
+use std::fmt::{self, Display, Formatter};
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(log) => log.fmt(f),
+            Self::Range(range) => range.fmt(f),
+            Self::Vector(vector) => vector.fmt(f),
+            Self::Binary(binary) => binary.fmt(f),
+            Self::Literal(value) => write!(f, "{}", number(*value)),
+            Self::VectorLiteral(value) => write!(f, "vector({value:.6})"),
+            Self::LabelReplace { inner, dst, replacement, src, regex } => {
+                write!(f, "label_replace({inner},")?;
+                write!(f, "{},{},{},{})", quote(dst), quote(replacement), quote(src), quote(regex))
+            }
+        }
+    }
+}
+
+/// A float as Go's `%g`-like shortest form prints it in LogQL.
+pub(super) fn number(value: f64) -> String {
+    if value.abs() >= 1e21 || (value != 0.0 && value.abs() < 1e-6) { format!("{value:e}") } else { format!("{value}") }
+}
+
+fn join<T: Display>(items: &[T], separator: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+}
+
+/// A matcher in Go's quotes.
+pub(super) fn matcher(m: &Matcher) -> String {
+    format!("{}{}{}", m.name, m.op.as_str(), quote(&m.value))
+}
+
+/// `{a="b", c=~"d"}`.
+pub(super) fn selector(matchers: &[Matcher]) -> String {
+    format!("{{{}}}", matchers.iter().map(matcher).collect::<Vec<_>>().join(", "))
+}
+
+impl Display for LogExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&selector(&self.matchers))?;
+        self.stages.iter().try_for_each(|stage| write!(f, " {stage}"))
+    }
+}
+
+impl Display for Stage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(filter) => filter.fmt(f),
+            Self::Json(fields) if fields.is_empty() => f.write_str("| json"),
+            Self::Json(fields) => write!(f, "| json {}", join(fields, ",")),
+            Self::Logfmt { strict, keep_empty, fields } => {
+                f.write_str("| logfmt")?;
+                f.write_str(if *strict { " --strict" } else { "" })?;
+                f.write_str(if *keep_empty { " --keep-empty" } else { "" })?;
+                f.write_str(if fields.is_empty() { "" } else { " " })?;
+                f.write_str(&join(fields, ","))
+            }
+            Self::Regexp(pattern) => write!(f, "| regexp {}", quote(pattern)),
+            Self::Pattern(pattern) => write!(f, "| pattern {}", quote(pattern)),
+            Self::Unpack => f.write_str("| unpack"),
+            Self::Filter(filter) => write!(f, "| {filter}"),
+            Self::LineFormat(template) => write!(f, "| line_format {}", quote(template)),
+            Self::LabelFormat(formats) => write!(f, "| label_format {}", join(formats, ",")),
+            Self::Decolorize => f.write_str("| decolorize"),
+            Self::Drop(fields) => write!(f, "| drop {}", join(fields, ",")),
+            Self::Keep(fields) => write!(f, "| keep {}", join(fields, ",")),
+        }
+    }
+}
+
+impl Display for Assign {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, quote(&self.expression))
+    }
+}
+
+impl Display for LabelFormat {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rename { dst, src } => write!(f, "{dst}={src}"),
+            Self::Template { dst, template } => write!(f, "{dst}={}", quote(template)),
+        }
+    }
+}
+
+impl Display for FieldFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Match(m) => f.write_str(&matcher(m)),
+        }
+    }
+}
+
+impl Display for LineFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.op.as_str(), join(&self.operands, " or "))
+    }
+}
+
+impl Display for Operand {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(&quote(text)),
+            Self::Ip(pattern) => write!(f, "ip({})", quote(pattern)),
+        }
+    }
+}
+
+impl Display for LabelFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::And(a, b) => write!(f, "( {a} , {b} )"),
+            Self::Or(a, b) => write!(f, "( {a} or {b} )"),
+            Self::Text(m) => f.write_str(&matcher(m)),
+            Self::Number(name, op, value) => write!(f, "{name}{}{}", op.as_str(), number(*value)),
+            Self::Duration(name, op, ns) => write!(f, "{name}{}{}", op.as_str(), go_duration(*ns)),
+            Self::Bytes(name, op, bytes) => write!(f, "{name}{}{bytes}B", op.as_str()),
+            Self::Ip(name, equal, pattern) => {
+                write!(f, "{name}{}ip({})", if *equal { "=" } else { "!=" }, quote(pattern))
+            }
+        }
+    }
+}
+
+impl Display for Unwrap {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.conversion {
+            Conversion::Number => write!(f, "| unwrap {}", self.label)?,
+            Conversion::Bytes => write!(f, "| unwrap bytes({})", self.label)?,
+            Conversion::Duration => write!(f, "| unwrap duration({})", self.label)?,
+            Conversion::DurationSeconds => write!(f, "| unwrap duration_seconds({})", self.label)?,
+        }
+        self.filters.iter().try_for_each(|filter| write!(f, " | {filter}"))
+    }
+}
+
+/// `[5m] offset 1h`.
+pub(super) fn interval(range: &LogRange) -> String {
+    let interval = range_text(range.interval_ns);
+    match range.offset_ns {
+        0 => format!("[{interval}]"),
+        offset => format!("[{interval}] offset {}", go_duration(offset)),
+    }
+}
+
+impl Display for LogRange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.log.fmt(f)?;
+        if let Some(unwrap) = &self.unwrap {
+            write!(f, " {unwrap}")?;
+        }
+        f.write_str(&interval(self))
+    }
+}
+
+impl Display for Grouping {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", if self.without { "without" } else { "by" }, self.labels.join(","))
+    }
+}
+
+impl Display for RangeExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", self.op.as_str())?;
+        if let Some(param) = self.param {
+            write!(f, "{},", number(param))?;
+        }
+        write!(f, "{})", self.range)?;
+        self.grouping.as_ref().map_or(Ok(()), |grouping| write!(f, " {grouping}"))
+    }
+}
+
+impl Display for VectorExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.as_str())?;
+        if let Some(grouping) = &self.grouping {
+            write!(f, " {grouping}")?;
+        }
+        f.write_str("(")?;
+        if let Some(param) = self.param {
+            write!(f, "{param},")?;
+        }
+        write!(f, "{})", self.inner)
+    }
+}
+
+impl Display for Modifier {
+    /// With a leading space, or nothing.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.bool_result {
+            f.write_str(" bool")?;
+        }
+        let Some(matching) = &self.matching else { return Ok(()) };
+        let word = if matching.on { "on" } else { "ignoring" };
+        write!(f, " {word} ({})", matching.labels.join(", "))?;
+        match &matching.group {
+            Group::One => Ok(()),
+            Group::Left(labels) => write!(f, " group_left ({})", labels.join(", ")),
+            Group::Right(labels) => write!(f, " group_right ({})", labels.join(", ")),
+        }
+    }
+}
+
+impl Display for BinaryExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "({} {}{} {})", self.lhs, self.op.as_str(), self.modifier, self.rhs)
+    }
+}
+
+impl BinOp {
+    /// The operator on two floats; comparisons answer 0 or 1, a zero divisor gives NaN.
+    #[must_use]
+    #[expect(clippy::float_cmp, reason = "LogQL's == is exact")]
+    pub fn apply(self, a: f64, b: f64) -> f64 {
+        let truth = |holds: bool| f64::from(u8::from(holds));
+        match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+            Self::Div if b == 0.0 => f64::NAN,
+            Self::Div => a / b,
+            Self::Mod if b == 0.0 => f64::NAN,
+            Self::Mod => a % b,
+            Self::Pow => a.powf(b),
+            Self::Eq => truth(a == b),
+            Self::Ne => truth(a != b),
+            Self::Gt => truth(a > b),
+            Self::Ge => truth(a >= b),
+            Self::Lt => truth(a < b),
+            Self::Le => truth(a <= b),
+            Self::Or | Self::And | Self::Unless => f64::NAN,
+        }
+    }
+}
