@@ -1,0 +1,9 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// Relative asset paths would break deep links; the app always lives at the root of its own port.
+export default defineConfig({
+  plugins: [react()],
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  server: { proxy: Object.fromEntries(["/api", "/prometheus", "/loki", "/tempo"].map((path) => [path, "http://127.0.0.1:8080"])) },
+});
