@@ -162,9 +162,7 @@ impl RealDisk {
     /// # Errors
     /// When the directory cannot be made or written, or another process holds the lock (`WouldBlock`).
     pub fn open(root: &Path) -> DiskResult<Self> {
-        let fail = |action| {
-            move |source| DiskError { action, path: root.display().to_string(), source }
-        };
+        let fail = |action| move |source| DiskError { action, path: root.display().to_string(), source };
         fs::create_dir_all(root).map_err(fail("create"))?;
         let lock = OpenOptions::new()
             .create(true)

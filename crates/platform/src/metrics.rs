@@ -115,7 +115,8 @@ impl Registry {
                 family = entry.name;
                 let _ = writeln!(out, "# HELP {family} {}\n# TYPE {family} {kind}", entry.help);
             }
-            let labels = if entry.labels.is_empty() { String::new() } else { format!("{{{}}}", entry.labels) };
+            let labels =
+                if entry.labels.is_empty() { String::new() } else { format!("{{{}}}", entry.labels) };
             let _ = writeln!(out, "{}{labels} {value}", entry.name);
         }
         out

@@ -175,7 +175,10 @@ pub fn unzstd(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, Damage> {
     use std::io::Read;
     let mut out = Vec::new();
     let decoder = zstd::Decoder::new(bytes).map_err(|error| Damage(format!("zstd: {error}")))?;
-    decoder.take(bytes_max as u64 + 1).read_to_end(&mut out).map_err(|error| Damage(format!("zstd: {error}")))?;
+    decoder
+        .take(bytes_max as u64 + 1)
+        .read_to_end(&mut out)
+        .map_err(|error| Damage(format!("zstd: {error}")))?;
     if out.len() > bytes_max {
         return Err(Damage(format!("a block decompresses to more than {bytes_max} bytes")));
     }

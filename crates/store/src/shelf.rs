@@ -108,9 +108,8 @@ impl<S: Signal> Shelves<S> {
         let mut tenants = self.write();
         let mut removed = Vec::new();
         if let Some(shelf) = tenants.get_mut(tenant) {
-            let (gone, kept) = std::mem::take(&mut shelf.parts)
-                .into_iter()
-                .partition(|part| old.contains(&part.info().id));
+            let (gone, kept) =
+                std::mem::take(&mut shelf.parts).into_iter().partition(|part| old.contains(&part.info().id));
             shelf.parts = kept;
             removed = gone;
         }
@@ -166,7 +165,9 @@ impl<S: Signal> Source<S> {
     /// # Errors
     /// When it was the disk that failed: then nothing is known about the data and the scan must stop.
     pub fn absorb(&self, error: PartError, completeness: &mut Completeness) -> Result<(), ScanError> {
-        let PartError::Damaged { part, reason } = error else { return Err(ScanError::Storage(error.to_string())) };
+        let PartError::Damaged { part, reason } = error else {
+            return Err(ScanError::Storage(error.to_string()));
+        };
         let found = self.shelves.parts().into_iter().find(|other| other.info().id == part);
         if let Some(found) = found {
             let info: &PartInfo = found.info();

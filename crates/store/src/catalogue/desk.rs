@@ -30,7 +30,11 @@ impl Desk {
     ///
     /// # Errors
     /// Disk errors and newer versions.
-    pub fn open(disk: &SharedDisk, objects: &SharedObjects, index_bytes_max: usize) -> Result<Self, StoreError> {
+    pub fn open(
+        disk: &SharedDisk,
+        objects: &SharedObjects,
+        index_bytes_max: usize,
+    ) -> Result<Self, StoreError> {
         let quarantine = Quarantine::load(disk)?;
         let (manifest, rebuilt) = match Manifest::load(disk) {
             Ok(found) => (found.unwrap_or_default(), false),

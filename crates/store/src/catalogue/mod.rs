@@ -7,5 +7,5 @@ mod manifest;
 mod quarantine;
 
 pub use desk::Desk;
-pub use manifest::{MANIFEST_VERSION, Manifest};
+pub use manifest::{MANIFEST_PATH, MANIFEST_VERSION, Manifest};
 pub use quarantine::Missing;

@@ -82,7 +82,13 @@ impl Quarantine {
         disk.write_atomic(&format!("{QUARANTINE_DIR}/{name}{NOTE_SUFFIX}"), line.as_bytes())
     }
 
-    pub(super) fn sentences(&self, tenant: &Tenant, kind: SignalKind, min_ms: i64, max_ms: i64) -> Vec<String> {
+    pub(super) fn sentences(
+        &self,
+        tenant: &Tenant,
+        kind: SignalKind,
+        min_ms: i64,
+        max_ms: i64,
+    ) -> Vec<String> {
         let notes = self.notes.read().unwrap_or_else(PoisonError::into_inner);
         let concerned = notes.iter().filter(|note| note.concerns(tenant, kind, min_ms, max_ms));
         concerned.map(|note| note.sentence.clone()).collect()

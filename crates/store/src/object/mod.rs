@@ -2,8 +2,8 @@
 //!
 //! An object is immutable and appears whole or not at all. Local disk is the one backend today.
 
-use platform::disk::{DiskFile, DiskResult};
 use platform::SharedDisk;
+use platform::disk::{DiskFile, DiskResult};
 use std::sync::Arc;
 
 /// A store that many threads share.
@@ -93,7 +93,12 @@ impl ObjectStore for LocalObjects {
         let temporary = format!("{path}{TEMPORARY_SUFFIX}");
         self.disk.remove(&temporary)?;
         let file = self.disk.append(&temporary)?;
-        Ok(Box::new(LocalWriter { disk: self.disk.clone(), file: Some(file), temporary, path: path.to_owned() }))
+        Ok(Box::new(LocalWriter {
+            disk: self.disk.clone(),
+            file: Some(file),
+            temporary,
+            path: path.to_owned(),
+        }))
     }
 
     fn open(&self, path: &str) -> DiskResult<Arc<dyn DiskFile>> {
