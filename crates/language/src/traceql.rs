@@ -66,3 +66,11 @@ pub fn check(text: &str) -> Result<Query, ParseError> {
     validate(&query)?;
     Ok(query)
 }
+
+/// One attribute or intrinsic and nothing else: `span.http.method`, `.foo`, `trace:rootName`, `status`.
+///
+/// # Errors
+/// [`ErrorKind::Syntax`] when the text is anything else.
+pub fn parse_field(text: &str) -> Result<FieldName, ParseError> {
+    parser::parse_field(text)
+}

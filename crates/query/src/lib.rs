@@ -2,5 +2,7 @@
 
 pub mod jaeger;
 pub mod logql;
+pub mod memory;
 pub mod promql;
+mod spans;
 pub mod traceql;

@@ -4,9 +4,20 @@
 //! only what an answer shows is copied. Nothing here knows HTTP or how spans are stored.
 
 mod answer;
+mod condition;
+mod field;
 mod format;
+mod metrics;
+mod plan;
+mod prune;
+mod search;
+mod structure;
+mod tags;
+mod trace;
+mod value;
 
 pub use answer::*;
+pub use metrics::{INTERVALS_MAX, SAMPLES_MAX};
 use model::TraceId;
 use model::scan::{Budget, SpanSource};
 use model::tenant::Tenant;
@@ -22,8 +33,7 @@ pub fn search(
     params: &SearchParams,
     budget: &Budget,
 ) -> Result<SearchAnswer, TraceQlError> {
-    let _ = (source, tenant, query, params, budget);
-    Ok(SearchAnswer::default())
+    search::search(source, tenant, query, params, budget)
 }
 
 /// The TraceQL query that Tempo's `tags` (logfmt pairs), `minDuration` and `maxDuration` (nanoseconds) stand for.
@@ -43,8 +53,7 @@ pub fn metrics_range(
     params: &MetricsParams,
     budget: &Budget,
 ) -> Result<MetricsAnswer, TraceQlError> {
-    let _ = (source, tenant, query, params, budget);
-    Ok(MetricsAnswer::default())
+    metrics::range(source, tenant, query, params, budget)
 }
 
 /// A metrics query over the whole range as one interval.
@@ -58,8 +67,7 @@ pub fn metrics_instant(
     params: &MetricsParams,
     budget: &Budget,
 ) -> Result<MetricsAnswer, TraceQlError> {
-    let _ = (source, tenant, query, params, budget);
-    Ok(MetricsAnswer::default())
+    metrics::instant(source, tenant, query, params, budget)
 }
 
 /// All spans of one trace; `range_ns` (`start..end`, may be empty for "any time") only prunes.
@@ -73,8 +81,7 @@ pub fn trace_by_id(
     range_ns: std::ops::Range<i64>,
     budget: &Budget,
 ) -> Result<TraceAnswer, TraceQlError> {
-    let _ = (source, tenant, id, range_ns, budget);
-    Ok(TraceAnswer::default())
+    search::trace_by_id(source, tenant, id, range_ns, budget)
 }
 
 /// Names of the attributes (and intrinsics) that spans in the range carry.
@@ -87,8 +94,7 @@ pub fn tags(
     params: &TagsParams,
     budget: &Budget,
 ) -> Result<TagsAnswer, TraceQlError> {
-    let _ = (source, tenant, params, budget);
-    Ok(TagsAnswer::default())
+    tags::tags(source, tenant, params, budget)
 }
 
 /// Distinct values of `tag`, which is written as in TraceQL (`span.http.method`, `.foo`, `name`, `trace:rootName`) or,
@@ -103,6 +109,5 @@ pub fn tag_values(
     params: &TagsParams,
     budget: &Budget,
 ) -> Result<TagValuesAnswer, TraceQlError> {
-    let _ = (source, tenant, tag, params, budget);
-    Ok(TagValuesAnswer::default())
+    tags::tag_values(source, tenant, tag, params, budget)
 }

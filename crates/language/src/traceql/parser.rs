@@ -38,6 +38,14 @@ pub(super) fn parse(text: &str) -> Result<Query, ParseError> {
     Ok(Query { body, hints })
 }
 
+/// Reads one field.
+pub(super) fn parse_field(text: &str) -> Result<FieldName, ParseError> {
+    let mut parser = Parser { text, tokens: tokenize(text)?, at: 0, depth: 0 };
+    let field = parser.field()?;
+    parser.expect_end()?;
+    Ok(field.name)
+}
+
 pub(super) struct Parser<'a> {
     text: &'a str,
     pub(super) tokens: Vec<Spanned>,
