@@ -44,6 +44,13 @@ impl Labels {
         builder.build()
     }
 
+    /// From labels that are sorted by name, distinct and not empty, as another set's were.
+    #[must_use]
+    pub fn from_sorted(labels: Vec<Label>) -> Self {
+        debug_assert!(labels.windows(2).all(|pair| pair[0].name < pair[1].name), "{labels:?}");
+        Self(labels.into())
+    }
+
     /// The value of `name`, if the set has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
