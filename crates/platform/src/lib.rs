@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod disk;
+pub mod files;
 pub mod metrics;
 pub mod net;
 pub mod random;

@@ -1,0 +1,260 @@
+//! The table of doors and the one path that every request takes through them.
+//!
+//! Content type -> tenant -> bounded body -> decompression -> decoding -> [`Ingest`] -> the protocol's own answer. A
+//! protocol is a file below this one with its rows and its answers; nothing else differs between doors.
+
+mod body;
+mod jaeger;
+mod loki;
+mod otlp;
+mod prometheus;
+pub mod receiver;
+mod sampling;
+mod text;
+mod zipkin;
+
+#[cfg(test)]
+mod tests;
+
+pub use receiver::{Receiver, ReceiverOptions};
+
+use crate::fault::Fault;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::request::Parts;
+use model::ingest::Accepted;
+use model::{LogBatch, MetricBatch, SpanBatch, Tenant};
+use platform::metrics::{Counter, Registry};
+use wire::Decoded;
+use wire::compress::Encoding;
+
+/// Header (and gRPC metadata key) that names the tenant.
+pub const TENANT_HEADER: &str = "x-scope-orgid";
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Protobuf,
+    Json,
+    Thrift,
+    Grpc,
+}
+
+/// A content type and what to undo before decoding.
+type Reading = (Media, Encoding);
+
+/// One row: where, how to read, how to decode, how to answer.
+struct Door {
+    /// Value of the `door` label of our own metrics.
+    name: &'static str,
+    /// Where it is.
+    path: &'static str,
+    /// Judges content type and encoding.
+    read: fn(&HeaderMap) -> Result<Reading, Fault>,
+    /// Bytes to nouns.
+    decode: fn(&Receiver, &Tenant, Media, &[u8]) -> Result<Decoded<Batch>, Fault>,
+    /// The protocol's answer; the medium is unknown when `read` refused it.
+    reply: fn(Option<Media>, Result<Receipt, Fault>) -> Response,
+}
+
+/// What a door decoded.
+#[derive(Debug)]
+enum Batch {
+    Metrics(MetricBatch),
+    Logs(LogBatch),
+    Spans(SpanBatch),
+}
+
+/// What was taken of a request.
+#[derive(Debug, Default)]
+struct Receipt {
+    accepted: u64,
+    rejected: u64,
+    reasons: Vec<String>,
+    floats: usize,
+    histograms: usize,
+    exemplars: usize,
+}
+
+fn batch<B>(decoded: Decoded<B>, wrap: fn(B) -> Batch) -> Decoded<Batch> {
+    Decoded { batch: wrap(decoded.batch), rejected: decoded.rejected, reasons: decoded.reasons }
+}
+
+fn whole(batch: Batch) -> Decoded<Batch> {
+    Decoded { batch, rejected: 0, reasons: Vec::new() }
+}
+
+/// OTLP over HTTP and gRPC: one router serves 4317 and 4318.
+pub fn otlp(receiver: &Receiver) -> Router {
+    router(&[otlp::HTTP, otlp::GRPC], receiver)
+}
+
+/// Prometheus remote write and OTLP under Prometheus' path.
+pub fn prometheus(receiver: &Receiver) -> Router {
+    router(&[prometheus::DOORS], receiver)
+}
+
+/// Loki push and OTLP under Loki's path.
+pub fn loki(receiver: &Receiver) -> Router {
+    router(&[loki::DOORS], receiver)
+}
+
+/// Zipkin v2; v1 answers 501.
+pub fn zipkin(receiver: &Receiver) -> Router {
+    router(&[zipkin::DOORS], receiver).route("/api/v1/spans", post(zipkin::version_1))
+}
+
+/// Jaeger's collector: thrift over HTTP (14268) and `PostSpans` (14250), with the sampling strategies that agents ask
+/// the collector for.
+pub fn jaeger(receiver: &Receiver) -> Router {
+    router(&[jaeger::DOORS], receiver).merge(sampling::router("/api/sampling", receiver))
+}
+
+/// Jaeger's sampling strategies (5778).
+pub fn sampling(receiver: &Receiver) -> Router {
+    sampling::router("/sampling", receiver)
+}
+
+fn router(tables: &[&'static [Door]], receiver: &Receiver) -> Router {
+    let mut router = Router::new();
+    for door in tables.iter().flat_map(|table| table.iter()) {
+        let counters = Counters::new(door.name, receiver.registry());
+        let handler = move |State(receiver): State<Receiver>, request: Request| async move {
+            serve(door, &counters, &receiver, request).await
+        };
+        router = router.route(door.path, post(handler));
+    }
+    router.with_state(receiver.clone())
+}
+
+/// What one door counts.
+#[derive(Clone, Debug)]
+struct Counters {
+    taken: Counter,
+    refused: Counter,
+    pushed_back: Counter,
+    bytes: Counter,
+    records: Counter,
+    rejected: Counter,
+}
+
+impl Counters {
+    fn new(door: &'static str, registry: &Registry) -> Self {
+        let requests = |outcome: &str| {
+            let labels = format!("door=\"{door}\",outcome=\"{outcome}\"");
+            registry.counter("binnacle_receive_requests_total", &labels, "Requests by door and outcome.")
+        };
+        let labels = format!("door=\"{door}\"");
+        let of = |name, help| registry.counter(name, &labels, help);
+        Self {
+            taken: requests("taken"),
+            refused: requests("refused"),
+            pushed_back: requests("retry_later"),
+            bytes: of("binnacle_receive_bytes_total", "Body bytes as received, before decompression."),
+            records: of("binnacle_receive_records_total", "Samples, spans or log records taken."),
+            rejected: of(
+                "binnacle_receive_rejected_records_total",
+                "Records that could not be taken as they were.",
+            ),
+        }
+    }
+
+    fn count(&self, result: &Result<Receipt, Fault>) {
+        match result {
+            Ok(receipt) => {
+                self.taken.inc();
+                self.records.add(receipt.accepted);
+                self.rejected.add(receipt.rejected);
+            }
+            Err(fault) if fault.retry_after_s().is_some() => self.pushed_back.inc(),
+            Err(_) => self.refused.inc(),
+        }
+    }
+}
+
+async fn serve(door: &Door, counters: &Counters, receiver: &Receiver, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let (media, result) = match (door.read)(&parts.headers) {
+        Err(fault) => (None, Err(fault)),
+        Ok(reading) => (Some(reading.0), take(door, counters, receiver, reading, &parts, body).await),
+    };
+    counters.count(&result);
+    if let Err(fault) = &result {
+        tracing::debug!(door = door.name, status = fault.http().as_u16(), %fault, "request refused");
+    }
+    (door.reply)(media, result)
+}
+
+async fn take(
+    door: &Door,
+    counters: &Counters,
+    receiver: &Receiver,
+    (media, encoding): Reading,
+    parts: &Parts,
+    body: axum::body::Body,
+) -> Result<Receipt, Fault> {
+    let tenant = tenant_of(&parts.headers)?;
+    let limits = receiver.options();
+    let mut hold = receiver.budget().hold();
+    let frame_bytes = if media == Media::Grpc { crate::grpc::FRAME_HEADER_BYTES } else { 0 };
+    let mut bytes = body::read(body, limits, frame_bytes, &parts.headers, &mut hold).await?;
+    counters.bytes.add(bytes.len() as u64);
+    let mut packed = true;
+    if media == Media::Grpc {
+        (packed, bytes) = crate::grpc::unframe(bytes, limits.request_bytes_max)?;
+    }
+    if packed && let Some(plain) = encoding.unpack(&bytes, limits.decoded_bytes_max)? {
+        hold.grow(plain.len())?;
+        bytes = Bytes::from(plain);
+    }
+    let decoded = (door.decode)(receiver, &tenant, media, &bytes)?;
+    drop(bytes);
+    hand_over(receiver, &tenant, decoded).await
+}
+
+/// The tenant that `headers` name, or the default one.
+fn tenant_of(headers: &HeaderMap) -> Result<Tenant, Fault> {
+    match headers.get(TENANT_HEADER) {
+        None => Ok(Tenant::default()),
+        Some(name) => Ok(Tenant::new(&String::from_utf8_lossy(name.as_bytes()))?),
+    }
+}
+
+async fn hand_over(receiver: &Receiver, tenant: &Tenant, decoded: Decoded<Batch>) -> Result<Receipt, Fault> {
+    let mut receipt = Receipt { rejected: decoded.rejected, reasons: decoded.reasons, ..Receipt::default() };
+    let ingest = receiver.ingest();
+    let accepted: Accepted = match decoded.batch {
+        Batch::Metrics(batch) => {
+            receipt.floats = batch.floats.len();
+            receipt.histograms = batch.histograms.len();
+            receipt.exemplars = batch.exemplars.len();
+            ingest.metrics(tenant, batch).await?
+        }
+        Batch::Logs(batch) => ingest.logs(tenant, batch).await?,
+        Batch::Spans(batch) => ingest.spans(tenant, batch).await?,
+    };
+    receipt.accepted = accepted.records;
+    receipt.rejected = receipt.rejected.saturating_add(accepted.rejected);
+    receipt.reasons.extend(accepted.reasons);
+    receipt.reasons.truncate(model::ingest::REASONS_MAX);
+    Ok(receipt)
+}
+
+/// The media type of a `Content-Type`, without parameters, in lower case; empty when there is none.
+fn media_type(headers: &HeaderMap) -> String {
+    let value =
+        headers.get(http::header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or_default());
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The `Content-Encoding`.
+fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Fault> {
+    let value = headers
+        .get(http::header::CONTENT_ENCODING)
+        .map_or("", |value| value.to_str().unwrap_or("unreadable"));
+    Ok(Encoding::from_header(value)?)
+}

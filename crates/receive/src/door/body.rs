@@ -1,0 +1,69 @@
+//! Reads a body within its limits of size, time and memory in flight.
+
+use super::receiver::ReceiverOptions;
+use crate::budget::Hold;
+use crate::fault::Fault;
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http_body_util::BodyExt;
+use std::time::Duration;
+
+/// Room made for a body before any of it is here, whatever it announces.
+const FIRST_BYTES_MAX: usize = 64 << 10;
+
+/// The whole body; `frame_bytes` is what the protocol may add to the largest request.
+pub(super) async fn read(
+    body: Body,
+    limits: &ReceiverOptions,
+    frame_bytes: usize,
+    headers: &HeaderMap,
+    hold: &mut Hold,
+) -> Result<Bytes, Fault> {
+    let bytes_max = limits.request_bytes_max + frame_bytes;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Err(too_large(limits));
+    }
+    let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(FIRST_BYTES_MAX);
+    let all = collect(body, bytes_max, room, limits, hold);
+    match tokio::time::timeout(Duration::from_secs(limits.body_read_seconds_max), all).await {
+        Ok(result) => result,
+        Err(_) => Err(Fault::Slow(limits.body_read_seconds_max)),
+    }
+}
+
+fn too_large(limits: &ReceiverOptions) -> Fault {
+    Fault::TooLarge { what: "request body in bytes", limit: limits.request_bytes_max }
+}
+
+async fn collect(
+    mut body: Body,
+    bytes_max: usize,
+    room: usize,
+    limits: &ReceiverOptions,
+    hold: &mut Hold,
+) -> Result<Bytes, Fault> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| Fault::Malformed(format!("the request body was cut off: {error}")))?;
+        let Ok(chunk) = frame.into_data() else { continue };
+        if first.len() + all.len() + chunk.len() > bytes_max {
+            return Err(too_large(limits));
+        }
+        hold.grow(chunk.len())?;
+        if first.is_empty() && all.is_empty() {
+            first = chunk;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve(room.max(first.len() + chunk.len()));
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(if all.is_empty() { first } else { Bytes::from(all) })
+}

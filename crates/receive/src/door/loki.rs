@@ -1,0 +1,58 @@
+//! Loki's push endpoint (snappy protobuf or JSON) and OTLP logs under Loki's path.
+
+use super::{
+    Batch, Door, Media, Reading, Receipt, Receiver, batch, content_encoding, media_type, otlp, text,
+};
+use crate::fault::Fault;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use model::Tenant;
+use wire::Decoded;
+use wire::compress::Encoding;
+
+/// Rows of 3100.
+pub(super) const DOORS: &[Door] = &[
+    Door { name: "loki_push", path: "/loki/api/v1/push", read, decode, reply },
+    Door {
+        name: "loki_otlp_logs",
+        path: "/otlp/v1/logs",
+        read: otlp::read,
+        decode: otlp::logs,
+        reply: otlp::reply_logs,
+    },
+];
+
+/// Protobuf always comes as a snappy block, whether the header says so or not; JSON may be compressed.
+fn read(headers: &HeaderMap) -> Result<Reading, Fault> {
+    match media_type(headers).as_str() {
+        "application/json" => Ok((Media::Json, content_encoding(headers)?)),
+        "" | "application/x-protobuf" => match content_encoding(headers)? {
+            Encoding::Identity | Encoding::Snappy => Ok((Media::Protobuf, Encoding::Identity)),
+            _ => {
+                Err(Fault::Unsupported("a protobuf push is snappy, without another Content-Encoding".into()))
+            }
+        },
+        other => Err(Fault::Unsupported(format!(
+            "content type {other:?} is not a push: send application/json or application/x-protobuf"
+        ))),
+    }
+}
+
+fn decode(_: &Receiver, _: &Tenant, media: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+    let decoded = match media {
+        Media::Json => wire::loki::decode_push_json(body)?,
+        _ => wire::loki::decode_push_protobuf(body)?,
+    };
+    Ok(batch(decoded, Batch::Logs))
+}
+
+/// 204; or 400 with a reason a line when some lines were left out (the others were taken).
+fn reply(_: Option<Media>, result: Result<Receipt, Fault>) -> Response {
+    match result {
+        Ok(receipt) if receipt.rejected > 0 => {
+            text::plain(StatusCode::BAD_REQUEST, &receipt.reasons.join("\n"))
+        }
+        Ok(_) => text::empty(StatusCode::NO_CONTENT),
+        Err(fault) => text::refusal(&fault),
+    }
+}

@@ -1,0 +1,105 @@
+//! Prometheus' remote write 1.0 receiver, and its OTLP endpoint.
+//!
+//! A full pipeline answers 503 here and not 429: a Prometheus in its default configuration retries the first and drops
+//! the data on the second (`retry_on_http_429`).
+
+use super::{Batch, Door, Media, Reading, Receipt, Receiver, otlp, text, whole};
+use crate::fault::Fault;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use model::Tenant;
+use wire::Decoded;
+use wire::compress::Encoding;
+
+/// Rows of 9090.
+pub(super) const DOORS: &[Door] = &[
+    Door { name: "prometheus_remote_write", path: "/api/v1/write", read, decode, reply },
+    Door {
+        name: "prometheus_otlp_metrics",
+        path: "/api/v1/otlp/v1/metrics",
+        read: otlp::read,
+        decode: otlp::metrics,
+        reply: otlp::reply_metrics,
+    },
+];
+
+const PROTOBUF: &str = "application/x-protobuf";
+const MESSAGE_V1: &str = "prometheus.WriteRequest";
+const MESSAGE_V2: &str = "io.prometheus.write.v2.Request";
+
+/// The checks and sentences of Prometheus' own receiver. Snappy is part of the protocol: the decoder undoes it.
+fn read(headers: &HeaderMap) -> Result<Reading, Fault> {
+    let encoding =
+        headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("unreadable"));
+    if !encoding.is_empty() && encoding != "snappy" {
+        let message = format!(
+            "{encoding} encoding (compression) is not accepted by this server; only snappy is acceptable"
+        );
+        return Err(Fault::Unsupported(message));
+    }
+    let content =
+        headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("unreadable")).trim();
+    message_of(if content.is_empty() { PROTOBUF } else { content })?;
+    Ok((Media::Protobuf, Encoding::Identity))
+}
+
+fn message_of(content: &str) -> Result<(), Fault> {
+    let mut parts = content.split(';');
+    if parts.next() != Some(PROTOBUF) {
+        let message = format!("expected {PROTOBUF} as the first (media) part, got {content} content-type");
+        return Err(Fault::Unsupported(message));
+    }
+    for part in parts {
+        let Some((name, value)) = part.trim().split_once('=') else {
+            let message = format!(
+                "as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters to be key-values, \
+                 got {part} in {content} content-type"
+            );
+            return Err(Fault::Unsupported(message));
+        };
+        match (name, value) {
+            ("proto", MESSAGE_V1) => return Ok(()),
+            ("proto", MESSAGE_V2) => {
+                let message = format!(
+                    "{MESSAGE_V2} protobuf message is not accepted by this server; only accepts {MESSAGE_V1}"
+                );
+                return Err(Fault::Unsupported(message));
+            }
+            ("proto", other) => {
+                let message = format!(
+                    "got {content} content type; unknown type for remote write protobuf message {other}, \
+                     supported: {MESSAGE_V1}"
+                );
+                return Err(Fault::Unsupported(message));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn decode(_: &Receiver, _: &Tenant, _: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+    Ok(whole(Batch::Metrics(wire::prometheus::remote_write::decode(body)?)))
+}
+
+fn reply(_: Option<Media>, result: Result<Receipt, Fault>) -> Response {
+    match result {
+        Ok(receipt) if receipt.rejected > 0 => {
+            text::plain(StatusCode::BAD_REQUEST, &receipt.reasons.join("\n"))
+        }
+        Ok(receipt) => {
+            let mut response = text::empty(StatusCode::NO_CONTENT);
+            let headers = response.headers_mut();
+            headers.insert("x-prometheus-remote-write-samples-written", HeaderValue::from(receipt.floats));
+            headers.insert(
+                "x-prometheus-remote-write-histograms-written",
+                HeaderValue::from(receipt.histograms),
+            );
+            headers
+                .insert("x-prometheus-remote-write-exemplars-written", HeaderValue::from(receipt.exemplars));
+            response
+        }
+        Err(fault @ Fault::Full { .. }) => text::refusal_as(StatusCode::SERVICE_UNAVAILABLE, &fault),
+        Err(fault) => text::refusal(&fault),
+    }
+}
