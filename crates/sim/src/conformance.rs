@@ -3,7 +3,11 @@
 //! A suite is a function from a data folder to a [`Report`]; the cases stay outside this project. A case that cannot be
 //! expressed counts as failed, never as skipped.
 
+pub mod jaeger;
+pub mod traceql;
+
 use std::fmt;
+use std::path::Path;
 
 /// What one file of a suite gave.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +25,20 @@ pub struct FileResult {
 pub struct Report {
     /// In name order.
     pub files: Vec<FileResult>,
+}
+
+impl Report {
+    /// One file that could not even be read.
+    #[must_use]
+    pub fn failed(name: &str, error: String) -> Self {
+        Self { files: vec![FileResult { name: name.to_owned(), passed: 0, failures: vec![error] }] }
+    }
+}
+
+/// A whole file of a suite.
+#[expect(clippy::disallowed_methods, reason = "a runner reads other people's cases, not our data directory")]
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 impl fmt::Display for Report {

@@ -8,7 +8,10 @@ use std::process::ExitCode;
 type Suite = (&'static str, fn(&Path) -> Report);
 
 /// Every suite, one line each.
-const SUITES: &[Suite] = &[];
+const SUITES: &[Suite] = &[
+    ("traceql", sim::conformance::traceql::run),
+    ("jaeger", sim::conformance::jaeger::run),
+];
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
