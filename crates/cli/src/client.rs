@@ -1,0 +1,125 @@
+//! One HTTP client: GET and POST of JSON, with tenant and token, errors in the server's words.
+
+use crate::{Common, Failure};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use std::path::Path;
+
+/// Largest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// A client of one server.
+pub(crate) struct Client {
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    server: String,
+    headers: HeaderMap,
+}
+
+impl Client {
+    /// A client for `common.server`.
+    pub(crate) fn new(common: &Common) -> Result<Self, Failure> {
+        let server = common.server.trim_end_matches('/').to_owned();
+        if !server.starts_with("http://") {
+            return Err(Failure::usage(format!(
+                "--server: {server:?} is not supported, write http://HOST:PORT"
+            ))
+            .hint("for a server behind TLS, run the command on its host or through a tunnel"));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(tenant) = &common.tenant {
+            let name =
+                model::Tenant::new(tenant).map_err(|error| Failure::usage(format!("--tenant: {error}")))?;
+            let value =
+                HeaderValue::try_from(name.as_str()).map_err(|_| Failure::usage("--tenant: not a header"))?;
+            headers.insert("x-scope-orgid", value);
+        }
+        if let Some(path) = &common.token_file {
+            headers.insert(AUTHORIZATION, bearer(path)?);
+        }
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        Ok(Self { http, server, headers })
+    }
+
+    /// `GET path?params` as JSON.
+    pub(crate) async fn get(&self, path: &str, params: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.call(Method::GET, &with_params(path, params), None).await
+    }
+
+    /// `POST path` with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// `ws://.../path?params`, with the same headers.
+    pub(crate) fn web_socket(
+        &self,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<http::Request<()>, Failure> {
+        use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+        let url = format!("ws{}{}", self.server.trim_start_matches("http"), with_params(path, params));
+        let mut request =
+            url.into_client_request().map_err(|error| Failure::usage(format!("--server: {error}")))?;
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
+        Ok(request)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.server));
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(self.headers.clone());
+            if body.is_some() {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+        }
+        let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));
+        let request = request.body(body).map_err(|error| Failure::usage(format!("--server: {error}")))?;
+        let answer = self.http.request(request).await.map_err(|_| {
+            Failure::new(format!("no server answers at {}", self.server))
+                .hint("start one with `binnacle up`, or name it with --server")
+        })?;
+        let status = answer.status();
+        let read = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let bytes = read.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?.to_bytes();
+        let parsed = serde_json::from_slice::<Value>(&bytes);
+        if status.is_success() {
+            if bytes.is_empty() {
+                return Ok(Value::Null);
+            }
+            return parsed.map_err(|error| Failure::new(format!("the answer is not JSON: {error}")));
+        }
+        let told = parsed.ok().and_then(|value| {
+            ["error", "message"].iter().find_map(|key| value[*key].as_str().map(ToOwned::to_owned))
+        });
+        let told = told.unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned());
+        Err(Failure::new(if told.is_empty() { format!("the server answered {status}") } else { told }))
+    }
+}
+
+fn with_params(path: &str, params: &[(&str, &str)]) -> String {
+    if params.is_empty() {
+        return path.to_owned();
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+    format!("{path}?{query}")
+}
+
+/// The first line of a token file as a header; the token itself is never printed.
+fn bearer(path: &Path) -> Result<HeaderValue, Failure> {
+    let wrong = |what: String| Failure::usage(format!("--token-file {}: {what}", path.display()));
+    let text = platform::disk::read_file(path).map_err(|error| wrong(error.to_string()))?;
+    let text = String::from_utf8(text).map_err(|_| wrong("not UTF-8".to_owned()))?;
+    let token = text.lines().next().unwrap_or_default().trim();
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong("not a token".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
