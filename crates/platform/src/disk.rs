@@ -86,6 +86,25 @@ pub trait Disk: Send + Sync + 'static {
     /// What the operating system says.
     fn free_bytes(&self) -> DiskResult<u64>;
 
+    /// Gives the file `from` a second name `to`, or copies it where the file system cannot: for files that never change.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        const COPY_BYTES: u64 = 1 << 20;
+        let source = self.open(from)?;
+        let mut copy = self.append(to)?;
+        let len = source.len()?;
+        let mut at = 0;
+        while at < len {
+            let mut bytes = vec![0; usize::try_from(COPY_BYTES.min(len - at)).unwrap_or(usize::MAX)];
+            source.read_at(at, &mut bytes)?;
+            copy.append(&bytes)?;
+            at += bytes.len() as u64;
+        }
+        copy.sync()
+    }
+
     /// A whole file.
     ///
     /// # Errors
@@ -237,6 +256,23 @@ impl Disk for RealDisk {
         let stat = rustix::fs::statvfs(&self.root).map_err(|error| fail("stat", "")(error.into()))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+}
+
+/// Largest file that [`read_file`] reads, in bytes.
+pub const OUTSIDE_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// A file outside the data directory: configuration, certificates, tokens.
+///
+/// # Errors
+/// What the operating system says, or that the file is too large.
+pub fn read_file(path: &Path) -> DiskResult<Vec<u8>> {
+    let name = path.display().to_string();
+    let len = fs::metadata(path).map_err(fail("read", &name))?.len();
+    if len > OUTSIDE_FILE_BYTES_MAX {
+        let message = format!("{len} bytes, at most {OUTSIDE_FILE_BYTES_MAX} are read");
+        return Err(fail("read", &name)(io::Error::other(message)));
+    }
+    fs::read(path).map_err(fail("read", &name))
 }
 
 struct RealFile {
