@@ -1,0 +1,1 @@
+//! Jaeger over gRPC.

@@ -1,0 +1,67 @@
+//! `query_exemplars`: the exemplars of every series that a query's selectors name.
+
+use super::envelope::{Notes, success};
+use super::failure::Failure;
+use super::params;
+use crate::State;
+use crate::call::Call;
+use crate::number::float;
+use axum::extract::State as Extract;
+use axum::response::Response;
+use model::scan::{Budget, SeriesSelect};
+use model::{Exemplar, Labels, ScanError};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Most exemplars of one answer; a narrower range shows the rest.
+const EXEMPLARS_MAX: usize = 100_000;
+
+/// `/api/v1/query_exemplars`
+pub(crate) async fn exemplars(
+    Extract(state): Extract<State>,
+    call: Call<Failure>,
+) -> Result<Response, Failure> {
+    let (start_ms, end_ms) = params::meta_range(&call.params)?;
+    let expr = params::query(&call.params)?;
+    let mut selections = Vec::new();
+    expr.for_each_selector(&mut |selector| {
+        selections.push(SeriesSelect { matchers: selector.matchers.clone(), start_ms, end_ms });
+    });
+    let (source, tenant) = (state.metrics.clone(), call.tenant.clone());
+    let work = move |budget: &Budget| {
+        let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
+        for select in &selections {
+            found.extend(source.exemplars(&tenant, select, budget)?);
+        }
+        Ok::<_, ScanError>(found)
+    };
+    let found = state.gate.run("exemplars", None, work).await??;
+    let total: usize = found.values().map(Vec::len).sum();
+    if total > EXEMPLARS_MAX {
+        return Err(Failure::bad_data(format!(
+            "the query selects {total} exemplars, more than {EXEMPLARS_MAX}; ask for a shorter range or fewer series"
+        )));
+    }
+    let rows: Vec<Value> = found.iter().map(|(labels, exemplars)| row(labels, exemplars)).collect();
+    Ok(success(&rows, Notes::default()))
+}
+
+/// Labels as a JSON object.
+pub(crate) fn object(labels: &Labels) -> Map<String, Value> {
+    labels.iter().map(|label| (label.name.to_string(), json!(&*label.value))).collect()
+}
+
+fn row(labels: &Labels, exemplars: &[Exemplar]) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit 53 bits")]
+    let exemplars: Vec<Value> = exemplars
+        .iter()
+        .map(|exemplar| {
+            json!({
+                "labels": object(&exemplar.labels),
+                "value": float(exemplar.value),
+                "timestamp": exemplar.ts_ms as f64 / 1_000.0,
+            })
+        })
+        .collect();
+    json!({"seriesLabels": object(labels), "exemplars": exemplars})
+}

@@ -1,0 +1,29 @@
+//! Zipkin's query API v2 at its own paths (zipkin.io/zipkin-api). Ingestion is `receive`'s.
+//!
+//! Errors are plain text, as Zipkin's. Autocomplete answers nothing: it lists keys a Zipkin server was configured
+//! with, and Binnacle has no such list.
+
+mod calls;
+mod failure;
+
+use crate::State;
+use axum::Router;
+use axum::routing::get;
+use tower_http::compression::CompressionLayer;
+
+/// Zipkin's query routes.
+pub fn router(state: State) -> Router {
+    Router::new()
+        .route("/api/v2/services", get(calls::services))
+        .route("/api/v2/spans", get(calls::spans))
+        .route("/api/v2/remoteServices", get(calls::remote_services))
+        .route("/api/v2/traces", get(calls::traces))
+        .route("/api/v2/traceMany", get(calls::trace_many))
+        .route("/api/v2/trace/{id}", get(calls::trace))
+        .route("/api/v2/dependencies", get(calls::dependencies))
+        .route("/api/v2/autocompleteKeys", get(calls::autocomplete))
+        .route("/api/v2/autocompleteValues", get(calls::autocomplete))
+        .route("/health", get(calls::health))
+        .layer(CompressionLayer::new())
+        .with_state(state)
+}
