@@ -7,7 +7,6 @@ use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::options::StoreOptions;
 use crate::shelf::Shelves;
-use crate::spans::Spans;
 use platform::SharedClock;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +19,6 @@ pub(crate) struct Engine {
     pub(crate) gauges: Gauges,
     pub(crate) metrics: Arc<Shelves<Metrics>>,
     pub(crate) logs: Arc<Shelves<Logs>>,
-    pub(crate) spans: Arc<Shelves<Spans>>,
     pub(crate) changes: Arc<Shelves<Changes>>,
     pub(crate) queued: AtomicUsize,
     /// Monotonic time of the last flush, nanoseconds.
@@ -39,10 +37,6 @@ macro_rules! for_each_signal {
         }
         {
             let $shelves = &engine.logs;
-            $body;
-        }
-        {
-            let $shelves = &engine.spans;
             $body;
         }
         {
@@ -98,8 +92,12 @@ impl Engine {
         let frozen = self.gauges.memory_frozen_bytes.get();
         let wal = u64::try_from(self.gauges.wal_unflushed_bytes.get()).unwrap_or(0);
         let age_ns = self.now_ns() - self.flushed_at_ns.load(Ordering::Relaxed);
-        let old = age_ns >= i64::try_from(self.options.flush_age_s.saturating_mul(1_000_000_000)).unwrap_or(i64::MAX);
-        active >= self.options.flush_memory_bytes || wal >= self.options.flush_wal_bytes || frozen > 0 || (old && wal > 0)
+        let old = age_ns
+            >= i64::try_from(self.options.flush_age_s.saturating_mul(1_000_000_000)).unwrap_or(i64::MAX);
+        active >= self.options.flush_memory_bytes
+            || wal >= self.options.flush_wal_bytes
+            || frozen > 0
+            || (old && wal > 0)
     }
 
     /// Monotonic nanoseconds.

@@ -2,7 +2,7 @@
 //! frozen memory parts and the WAL as they were, and the next flush tries again.
 
 use crate::catalogue::Desk;
-use crate::engine::{Engine, for_each_signal};
+use crate::engine::Engine;
 use crate::error::StoreError;
 use crate::part::{PartInfo, PartSink};
 use crate::shelf::Shelves;
@@ -37,7 +37,6 @@ pub(crate) fn seal_frozen(engine: &Engine, floor: u64) -> Result<(), StoreError>
 fn seal_all(engine: &Engine, floor: u64, written: &mut Vec<PartInfo>) -> Result<(), StoreError> {
     let metrics = seal(engine, &engine.metrics, written)?;
     let logs = seal(engine, &engine.logs, written)?;
-    let spans = seal(engine, &engine.spans, written)?;
     let changes = seal(engine, &engine.changes, written)?;
     engine.desk.edit(|manifest| {
         manifest.wal_floor = floor;
@@ -45,7 +44,6 @@ fn seal_all(engine: &Engine, floor: u64, written: &mut Vec<PartInfo>) -> Result<
     })?;
     show(engine, &engine.metrics, metrics);
     show(engine, &engine.logs, logs);
-    show(engine, &engine.spans, spans);
     show(engine, &engine.changes, changes);
     Ok(())
 }
@@ -85,11 +83,4 @@ pub(crate) fn drop_segments(desk: &Desk, floor: u64) -> Result<(), StoreError> {
         desk.disk().sync_dir(WAL_DIR)?;
     }
     Ok(())
-}
-
-/// Whether anything is frozen.
-pub(crate) fn has_frozen(engine: &Engine) -> bool {
-    let mut any = false;
-    for_each_signal!(engine, shelves => any |= !shelves.frozen().is_empty());
-    any
 }

@@ -32,7 +32,11 @@ impl Gauges {
             refused_full: registry.counter("binnacle_store_refused_total", "reason=\"full\"", refused),
             refused_storage: registry.counter("binnacle_store_refused_total", "reason=\"storage\"", refused),
             wal_bytes: registry.counter("binnacle_store_wal_bytes_total", "", "Bytes appended to the WAL."),
-            wal_groups: registry.counter("binnacle_store_wal_groups_total", "", "Groups appended to the WAL."),
+            wal_groups: registry.counter(
+                "binnacle_store_wal_groups_total",
+                "",
+                "Groups appended to the WAL.",
+            ),
             wal_unflushed_bytes: registry.gauge(
                 "binnacle_store_wal_unflushed_bytes",
                 "",
@@ -51,7 +55,11 @@ impl Gauges {
                 "Flushes that failed and will be tried again.",
             ),
             merges: registry.counter("binnacle_store_merges_total", "", "Merges done."),
-            retired_parts: registry.counter("binnacle_store_retired_parts_total", "", "Parts dropped by retention."),
+            retired_parts: registry.counter(
+                "binnacle_store_retired_parts_total",
+                "",
+                "Parts dropped by retention.",
+            ),
             quarantined: registry.gauge("binnacle_store_quarantined", "", "Damaged files set aside."),
         }
     }

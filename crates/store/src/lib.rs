@@ -42,14 +42,33 @@
 //! part files live · `codec` varints and bounded reading · `metrics/ logs/ spans/ changes` the signals ·
 //! `merge`, `retention`, `snapshot` background work · `store` the public handle.
 
+mod background;
 pub mod catalogue;
+mod changes;
 pub mod codec;
 pub mod column;
+mod commit;
+mod engine;
 pub mod error;
+mod flush;
+mod gauges;
+pub mod logs;
+mod merge;
+pub mod metrics;
 pub mod object;
+mod options;
 pub mod part;
+mod recover;
+mod retention;
 pub mod shelf;
 pub mod signal;
+mod snapshot;
+pub mod spans;
+mod store;
 pub mod wal;
+mod window;
 
+pub use catalogue::Missing;
 pub use error::{PartError, StoreError};
+pub use options::{StoreOptions, SyncMode, Threads};
+pub use store::{Recovery, Store};

@@ -21,7 +21,11 @@ const LOWEST_TIER_BYTES: u64 = 1 << 20;
 const DAY_GRACE_MS: i64 = 3_600_000;
 
 /// Does one merge of `S`, if one is worth it.
-pub(crate) fn merge_one<S: Signal>(engine: &Engine, shelves: &Shelves<S>, all: bool) -> Result<bool, StoreError> {
+pub(crate) fn merge_one<S: Signal>(
+    engine: &Engine,
+    shelves: &Shelves<S>,
+    all: bool,
+) -> Result<bool, StoreError> {
     let mut days: BTreeMap<(Tenant, i64), Vec<Arc<Part>>> = BTreeMap::new();
     for part in shelves.parts() {
         days.entry((part.info().tenant.clone(), part.info().day)).or_default().push(part);

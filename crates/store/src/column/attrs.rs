@@ -136,8 +136,10 @@ impl<'a> AttrsBuilder<'a> {
         for (key, value) in list {
             let kind = Kind::of(value);
             // Neighbours mostly have the same keys in the same order.
-            let last = guess.and_then(|last| self.shapes.get(last as usize)).and_then(|last| last.get(shape.len()));
-            let same = |pair: &&u32| self.pairs.get(**pair as usize).is_some_and(|p| p.key == key && p.kind == kind);
+            let last =
+                guess.and_then(|last| self.shapes.get(last as usize)).and_then(|last| last.get(shape.len()));
+            let same =
+                |pair: &&u32| self.pairs.get(**pair as usize).is_some_and(|p| p.key == key && p.kind == kind);
             let pair = last.filter(same).copied().unwrap_or_else(|| self.intern(key, kind));
             if let Some(pair) = self.pairs.get_mut(pair as usize) {
                 pair.count += 1;
@@ -166,7 +168,9 @@ impl<'a> AttrsBuilder<'a> {
 
     /// Appends the lists to the segment.
     pub fn write(&self, writer: &mut SegmentWriter) {
-        let dense = |pair: &Pair<'_>| self.pairs.len() <= DENSE_PAIRS_MIN || pair.count * DENSE_ROWS >= self.rows.len();
+        let dense = |pair: &Pair<'_>| {
+            self.pairs.len() <= DENSE_PAIRS_MIN || pair.count * DENSE_ROWS >= self.rows.len()
+        };
         writer.count(self.pairs.len());
         for pair in &self.pairs {
             writer.number(pair.kind as u64 | u64::from(dense(pair)) << 3);
@@ -280,8 +284,10 @@ impl Attrs {
         let mut dense = Vec::new();
         for _ in 0..pair_count {
             let mode = reader.number()?;
-            let kind = Kind::ALL.get((mode & 7) as usize).ok_or_else(|| Damage::new("unknown kind of value"))?;
-            let key = String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| Damage::new("a key is not UTF-8"))?;
+            let kind =
+                Kind::ALL.get((mode & 7) as usize).ok_or_else(|| Damage::new("unknown kind of value"))?;
+            let key =
+                String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| Damage::new("a key is not UTF-8"))?;
             let column = if mode & 8 != 0 {
                 dense.push(*kind);
                 index(dense.len() - 1)
@@ -345,7 +351,8 @@ impl Attrs {
     pub fn seek(&self, row: usize) -> Cursor {
         let at = row / CHECKPOINT_ROWS;
         let next = self.checkpoints.get(at).cloned().unwrap_or_else(|| vec![0; self.columns.len()]);
-        let mut cursor = Cursor { row: if self.checkpoints.len() > at { at * CHECKPOINT_ROWS } else { 0 }, next };
+        let mut cursor =
+            Cursor { row: if self.checkpoints.len() > at { at * CHECKPOINT_ROWS } else { 0 }, next };
         self.advance(&mut cursor, row);
         cursor
     }
@@ -388,7 +395,9 @@ impl Attrs {
 
     /// Calls `on_row` with each row that has text `wanted` under `key`; a row may come twice.
     pub fn rows_with(&self, key: &str, wanted: &str, mut on_row: impl FnMut(usize)) {
-        for (at, pair) in self.pairs.iter().enumerate().filter(|(_, pair)| pair.key == key && pair.kind == Kind::Str) {
+        for (at, pair) in
+            self.pairs.iter().enumerate().filter(|(_, pair)| pair.key == key && pair.kind == Kind::Str)
+        {
             let Some(Column::Text(column)) = self.columns.get(pair.column as usize) else { continue };
             let hits = column.equal(wanted.as_bytes(), self.values_of(pair.column));
             // One pass over the rows finds whose values they are.
@@ -409,7 +418,8 @@ impl Attrs {
     }
 
     fn rows_of_column(&self, column: u32, mut on_value: impl FnMut(usize, u32, usize)) {
-        let in_column = |pair: &&u32| self.pairs.get(**pair as usize).is_some_and(|pair| pair.column == column);
+        let in_column =
+            |pair: &&u32| self.pairs.get(**pair as usize).is_some_and(|pair| pair.column == column);
         let mut value = 0;
         for row in 0..self.rows.len() {
             for pair in self.shape(row).iter().filter(in_column) {

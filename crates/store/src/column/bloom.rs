@@ -157,7 +157,8 @@ impl Bloom {
 
 /// The tokens of a text.
 pub fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80)).filter(|token| !token.is_empty())
+    text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80))
+        .filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
     let mut distinct: Vec<&[u8; N]> = Vec::new();
     for id in ids {
         // Runs of one id are common: the hash is only asked when it changes.
-        let last = codes.last().copied().filter(|code| distinct.get(*code as usize).is_some_and(|last| *last == id));
+        let last =
+            codes.last().copied().filter(|code| distinct.get(*code as usize).is_some_and(|last| *last == id));
         codes.push(last.unwrap_or_else(|| {
             *known.entry(&id[..]).or_insert_with(|| {
                 distinct.push(id);

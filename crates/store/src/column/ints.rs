@@ -95,7 +95,8 @@ pub fn read_ints(reader: &mut SegmentReader, count: usize) -> Decoded<Vec<u64>> 
             let len = reader.length()?;
             let bytes = reader.raw(len)?;
             let mut values = vec![0_u64; count];
-            let progress = simple_decompress_into(bytes, &mut values).map_err(|error| Damage(error.to_string()))?;
+            let progress =
+                simple_decompress_into(bytes, &mut values).map_err(|error| Damage(error.to_string()))?;
             if progress.n_processed == count { Ok(values) } else { Err(Damage::new("too few integers")) }
         }
         PACKED => read_packed(reader, count),
@@ -176,7 +177,11 @@ pub fn write_u32s(writer: &mut SegmentWriter, values: &[u32]) {
 pub fn read_u32s(reader: &mut SegmentReader, count: usize, max: usize) -> Decoded<Vec<u32>> {
     let narrow = |value: u64| u32::try_from(value).ok().filter(|value| *value as usize <= max);
     let values = read_ints(reader, count)?;
-    values.into_iter().map(narrow).collect::<Option<_>>().ok_or_else(|| Damage::new("an index points nowhere"))
+    values
+        .into_iter()
+        .map(narrow)
+        .collect::<Option<_>>()
+        .ok_or_else(|| Damage::new("an index points nowhere"))
 }
 
 #[cfg(test)]

@@ -73,7 +73,8 @@ impl SegmentWriter {
         let level = self.effort.zstd_level();
         let meta = compress(&self.meta, level);
         let text = compress(&self.text, level);
-        let stored = |pool: &Option<Vec<u8>>, plain: &[u8]| pool.as_ref().map_or(plain.len(), Vec::len) as u64;
+        let stored =
+            |pool: &Option<Vec<u8>>, plain: &[u8]| pool.as_ref().map_or(plain.len(), Vec::len) as u64;
         let mut out = Vec::new();
         put_varint(&mut out, self.meta.len() as u64);
         put_varint(&mut out, stored(&meta, &self.meta));
@@ -140,7 +141,11 @@ impl SegmentReader {
         let mut reader = Reader::new(bytes);
         let mut length = || {
             let len = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
-            if len > SEGMENT_BYTES_MAX { Err(Damage::new("a segment claims too many bytes")) } else { Ok(len) }
+            if len > SEGMENT_BYTES_MAX {
+                Err(Damage::new("a segment claims too many bytes"))
+            } else {
+                Ok(len)
+            }
         };
         let (meta, meta_stored) = (length()?, length()?);
         let (text, text_stored) = (length()?, length()?);
@@ -191,7 +196,11 @@ impl SegmentReader {
     /// When `meta` ends or the count is larger than any writer makes.
     pub fn count(&mut self) -> Decoded<usize> {
         let value = self.length()?;
-        if value > COLUMN_VALUES_MAX { Err(Damage::new("a column claims too many values")) } else { Ok(value) }
+        if value > COLUMN_VALUES_MAX {
+            Err(Damage::new("a column claims too many values"))
+        } else {
+            Ok(value)
+        }
     }
 
     /// The next `len` bytes of `raw`.

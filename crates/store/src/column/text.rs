@@ -1,6 +1,6 @@
 //! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
 
-use super::ints::{read_u32s, read_ints, write_ints, write_u32s};
+use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{RowIds, TemplateColumn, Templates};
 use super::{Decoded, Effort, KeyMap};
@@ -120,11 +120,13 @@ fn write_simple(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
 }
 
 fn write_digits(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
-    let is_number = |value: &&[u8]| (1..=DIGITS_MAX).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    let is_number =
+        |value: &&[u8]| (1..=DIGITS_MAX).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     if !values.iter().all(is_number) {
         return false;
     }
-    let parse = |value: &&[u8]| value.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let parse =
+        |value: &&[u8]| value.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
     let numbers: Vec<u64> = values.iter().map(parse).collect();
     // A width of 0 says "as many digits as the number has"; a number with leading zeros has its width.
     let canonical = |value: &&[u8]| value.len() == 1 || value.first() != Some(&b'0');

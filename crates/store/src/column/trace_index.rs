@@ -60,7 +60,8 @@ impl TraceIndex {
             last = last.checked_add(u32::try_from(delta).ok()?)?;
             Some(last)
         };
-        let entries: Option<_> = deltas.into_iter().zip(ids).map(|(delta, block)| Some((hash(delta)?, block))).collect();
+        let entries: Option<_> =
+            deltas.into_iter().zip(ids).map(|(delta, block)| Some((hash(delta)?, block))).collect();
         Ok(Self { entries: entries.ok_or_else(|| Damage::new("trace hashes do not ascend"))? })
     }
 
@@ -90,7 +91,8 @@ mod tests {
         index.extend(TraceIndex::new([(id(5), 10), (id(5), 10), (TraceId::default(), 10)]));
         let mut writer = SegmentWriter::new(Effort::Merge);
         index.write(&mut writer);
-        let read = TraceIndex::read(&mut SegmentReader::open(&writer.finish()).expect("segment"), 11).expect("index");
+        let read = TraceIndex::read(&mut SegmentReader::open(&writer.finish()).expect("segment"), 11)
+            .expect("index");
         assert_eq!(read, index);
         assert_eq!(read.blocks(id(5)).collect::<Vec<_>>(), [0, 10]);
         assert_eq!(read.blocks(id(999)).collect::<Vec<_>>(), [9]);

@@ -2,7 +2,7 @@
 
 use super::{ChunkRef, FOOTER_MAGIC, PART_MAGIC, PART_VERSION, PartInfo};
 use crate::codec::put_bytes;
-use crate::error::PartError;
+use crate::error::{Damage, PartError};
 use crate::object::{ObjectStore, ObjectWriter};
 use crate::signal::SignalKind;
 use model::Tenant;
@@ -111,6 +111,12 @@ impl PartWriter {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.written + self.buffer.len() as u64
+    }
+
+    /// Turns what an encoder says into an error that names this part.
+    #[must_use]
+    pub fn failed(&self, damage: Damage) -> PartError {
+        PartError::Damaged { part: self.info.id, reason: damage.0 }
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), PartError> {

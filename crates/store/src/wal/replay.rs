@@ -149,7 +149,7 @@ mod tests {
         check(|_| (), true, &["one", "two", "three"], 0, false);
         check(|bytes| bytes.truncate(bytes.len() - 1), true, &["one", "two"], 0, true);
         check(|bytes| bytes.truncate(bytes.len() - 1), false, &["one", "two"], 1, false);
-        check(|bytes| bytes[40] ^= 1, true, &["two", "three"], 1, false);
+        check(|bytes| bytes[30] ^= 1, true, &["two", "three"], 1, false);
         check(|bytes| bytes[20] = 0xff, true, &["two", "three"], 1, false);
         check(|bytes| bytes.extend_from_slice(&[0; 100]), true, &["one", "two", "three"], 0, true);
     }

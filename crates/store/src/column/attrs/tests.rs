@@ -56,7 +56,8 @@ fn row_of(attrs: &Attrs, row: usize) -> Row {
 }
 
 fn check(rows: &[Row]) {
-    let attrs = Attrs::read(&mut SegmentReader::open(&encode(rows)).expect("segment"), rows.len()).expect("attrs");
+    let attrs =
+        Attrs::read(&mut SegmentReader::open(&encode(rows)).expect("segment"), rows.len()).expect("attrs");
     for (at, row) in rows.iter().enumerate() {
         assert_eq!(&row_of(&attrs, at), row, "row {at}");
     }
@@ -68,7 +69,10 @@ fn check(rows: &[Row]) {
     assert_eq!(found, (0..rows.len()).filter(|row| rows[*row].contains(&wanted)).collect::<Vec<_>>());
     let mut having = Vec::new();
     attrs.rows_having("rare", |row| having.push(row));
-    assert_eq!(having, (0..rows.len()).filter(|row| rows[*row].iter().any(|(key, _)| key == "rare")).collect::<Vec<_>>());
+    assert_eq!(
+        having,
+        (0..rows.len()).filter(|row| rows[*row].iter().any(|(key, _)| key == "rare")).collect::<Vec<_>>()
+    );
 }
 
 #[test]

@@ -63,7 +63,8 @@ impl TemplateColumn {
         let mut used = vec![0_u32; templates];
         let mut ranks = Vec::with_capacity(pieces);
         for code in &codes {
-            let used = used.get_mut(*code as usize).ok_or_else(|| Damage::new("a template code points nowhere"))?;
+            let used =
+                used.get_mut(*code as usize).ok_or_else(|| Damage::new("a template code points nowhere"))?;
             ranks.push(*used);
             *used += 1;
         }
@@ -72,7 +73,8 @@ impl TemplateColumn {
         for pieces in per_row {
             starts.push(starts.last().copied().unwrap_or(0) + pieces);
         }
-        let mut column = Self { starts, codes, ranks, templates: Vec::with_capacity(templates), slots: Vec::new() };
+        let mut column =
+            Self { starts, codes, ranks, templates: Vec::with_capacity(templates), slots: Vec::new() };
         for (key, used) in keys.into_iter().zip(used) {
             column.push_template(reader, key, used as usize)?;
         }
@@ -118,7 +120,9 @@ impl TemplateColumn {
             let Some(template) = self.templates.get(*code as usize) else { return };
             for part in &template.parts {
                 match part {
-                    Part::Text(range) => out.extend_from_slice(template.key.get(range.clone()).unwrap_or_default()),
+                    Part::Text(range) => {
+                        out.extend_from_slice(template.key.get(range.clone()).unwrap_or_default())
+                    }
                     Part::Slot(slot) => {
                         if let Some(slot) = self.slots.get(*slot) {
                             slot.append(*rank as usize, ids, out);
@@ -184,7 +188,9 @@ impl Needle {
     fn judge(&self, template: &Template) -> Verdict {
         let holds = |needle: &[u8]| {
             template.parts.iter().any(|part| match part {
-                Part::Text(range) => memmem::find(template.key.get(range.clone()).unwrap_or_default(), needle).is_some(),
+                Part::Text(range) => {
+                    memmem::find(template.key.get(range.clone()).unwrap_or_default(), needle).is_some()
+                }
                 _ => false,
             })
         };

@@ -42,7 +42,11 @@ impl<'a> Table<'a> {
             None => {
                 let at = u32::try_from(self.templates.len()).unwrap_or(NONE);
                 self.by_key.insert(key.into(), at);
-                self.templates.push(Template { key: key.into(), slots: vec![Vec::new(); vars.len()], pieces: 0 });
+                self.templates.push(Template {
+                    key: key.into(),
+                    slots: vec![Vec::new(); vars.len()],
+                    pieces: 0,
+                });
                 at
             }
         };
@@ -119,7 +123,8 @@ impl<'a> Templates<'a> {
             writer.bytes(&template.key);
         }
         write_u32s(writer, &self.codes);
-        let (whole, templates) = self.templates.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
+        let (whole, templates) =
+            self.templates.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
         for slot in templates.iter().flat_map(|template| &template.slots) {
             write_slot(writer, slot);
         }

@@ -31,17 +31,23 @@ fn lines_of_any_shape_come_back() {
     check(&[b"", b"\n", b"\n\n", b"\\n", b"a\\nb\\", b"\xff\xfe", b"a\n\xf8"], &[]);
     let lines = |make: &dyn Fn(u32) -> String| (0..600).map(make).collect::<Vec<_>>();
     check_lines(&lines(&|at| format!("GET /item/{at} {:03} took {}ms", at % 700, at * 17)));
-    check_lines(&lines(&|at| format!("id={:08x} pod-{:x}q{}z{}k{}", at.wrapping_mul(0x9e37_79b9), at, at, at, at)));
-    check_lines(&lines(&|at| format!("java.lang.E{}\n\tat a.b.C(C.java:{})\n\tat d.E(E.java:7)", at % 3, at)));
+    check_lines(&lines(&|at| {
+        format!("id={:08x} pod-{:x}q{}z{}k{}", at.wrapping_mul(0x9e37_79b9), at, at, at, at)
+    }));
+    check_lines(&lines(&|at| {
+        format!("java.lang.E{}\n\tat a.b.C(C.java:{})\n\tat d.E(E.java:7)", at % 3, at)
+    }));
     check_lines(&lines(&|at| "word ".repeat(at as usize % 50) + &"x".repeat(at as usize)));
     check_lines(&lines(&|at| format!("{}{}", "9".repeat(at as usize % 25), "é")));
 }
 
 #[test]
 fn the_ids_of_the_row_are_not_stored_again() {
-    let ids: Vec<(TraceId, SpanId)> =
-        (1..200_u64).map(|at| (TraceId((u128::from(at) << 77 | 5).to_be_bytes()), SpanId((at << 40).to_be_bytes()))).collect();
-    let lines: Vec<String> = ids.iter().map(|(trace, span)| format!("trace={trace} span={span} ok")).collect();
+    let ids: Vec<(TraceId, SpanId)> = (1..200_u64)
+        .map(|at| (TraceId((u128::from(at) << 77 | 5).to_be_bytes()), SpanId((at << 40).to_be_bytes())))
+        .collect();
+    let lines: Vec<String> =
+        ids.iter().map(|(trace, span)| format!("trace={trace} span={span} ok")).collect();
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
     let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span)).collect();
     check(&values, &ids);
@@ -63,7 +69,21 @@ fn verdicts_never_lose_a_line() {
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
     let column = column(&values, &[]);
     let mut never = 0;
-    for needle in ["payment", "decl", "cafe00", "e", "user1", "12", " ", "miss key=0", "ed for u", "zzz", "=", "dead", ""] {
+    for needle in [
+        "payment",
+        "decl",
+        "cafe00",
+        "e",
+        "user1",
+        "12",
+        " ",
+        "miss key=0",
+        "ed for u",
+        "zzz",
+        "=",
+        "dead",
+        "",
+    ] {
         let prepared = Needle::new(needle.as_bytes());
         let verdicts = column.verdicts(&prepared);
         for (at, line) in lines.iter().enumerate() {

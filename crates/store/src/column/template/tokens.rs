@@ -23,10 +23,7 @@ impl RowIds {
     /// The hex forms of the ids.
     #[must_use]
     pub fn new(trace: TraceId, span: SpanId) -> Self {
-        Self {
-            trace: (!trace.is_none()).then(|| hex(trace.0)),
-            span: (!span.is_none()).then(|| hex(span.0)),
-        }
+        Self { trace: (!trace.is_none()).then(|| hex(trace.0)), span: (!span.is_none()).then(|| hex(span.0)) }
     }
 }
 

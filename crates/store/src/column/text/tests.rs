@@ -37,7 +37,10 @@ fn every_form_comes_back_and_is_small() {
     assert!(check(&texts(|_| "same".into())) < 20);
     assert!(check(&texts(|at| format!("{}", at * 3))) < 200);
     assert!(check(&texts(|at| format!("{at:09}"))) < 200);
-    assert!(check(&texts(|at| format!("{:016x}", (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))) < 4000 * 8 + 50);
+    assert!(
+        check(&texts(|at| format!("{:016x}", (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+            < 4000 * 8 + 50
+    );
     assert!(check(&texts(|at| format!("{:015x}", at * at))) < 4000 * 8 + 50);
     assert!(check(&texts(|at| ["GET", "POST", "PUT"][at % 3].into())) < 200);
     assert!(check(&texts(|at| format!("user-{}", at * 7919 % 100_003))) < 4000 * 3);

@@ -1,0 +1,135 @@
+//! Blocks of log records: rows sorted by (stream, time) as four segments.
+//!
+//! `times`, `ids`, `lines`, `metadata` are read apart, so that a query that needs only times reads only times. Which
+//! rows belong to which stream stands in the part's index.
+
+use crate::column::Effort;
+use crate::column::attrs::{Attrs, AttrsBuilder};
+use crate::column::bloom::{Bloom, BloomBuilder};
+use crate::column::ids::{read_ids, write_ids};
+use crate::column::ints::{read_signed, write_signed};
+use crate::column::segment::{SegmentReader, SegmentWriter};
+use crate::column::template::RowIds;
+use crate::column::text::{TextColumn, write_lines};
+use crate::column::trace_index::TraceIndex;
+use crate::error::Damage;
+use model::attr::ValueRef;
+use model::{LogBatch, LogEntry, SpanId, TraceId};
+
+/// Most rows of a block.
+pub const BLOCK_ROWS_MAX: usize = 64 << 10;
+/// Bytes of lines and metadata at which a block is closed; one record may be longer.
+pub const BLOCK_BYTES_MAX: usize = 8 << 20;
+/// The token filter takes at most this share of the lines' bytes on disk.
+const BLOOM_SHARE: usize = 10;
+
+/// One record to be encoded, borrowed from the batch it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    /// Index into the part's streams.
+    pub(super) stream: u32,
+    pub(super) batch: &'a LogBatch,
+    pub(super) entry: &'a LogEntry,
+}
+
+impl Row<'_> {
+    /// Bytes of the line and its metadata.
+    pub(super) fn bytes(&self) -> u64 {
+        record_bytes(self.batch, self.entry)
+    }
+}
+
+/// Bytes of a record's line and metadata.
+pub(super) fn record_bytes(batch: &LogBatch, entry: &LogEntry) -> u64 {
+    let metadata: usize = batch.metadata(entry).map(|(key, value)| key.len() + value.len()).sum();
+    u64::from(entry.line.len) + metadata as u64
+}
+
+/// The segments of a block, in the order of [`Segment`].
+#[derive(Debug)]
+pub(super) struct EncodedBlock {
+    pub(super) segments: [Vec<u8>; SEGMENTS],
+    /// Token filter of the lines; only merged parts have one.
+    pub(super) bloom: Option<Vec<u8>>,
+    /// The traces of the block, all as block `block`.
+    pub(super) traces: TraceIndex,
+}
+
+/// How many segments a block has.
+pub(super) const SEGMENTS: usize = 4;
+
+/// The segments of a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Segment {
+    Times = 0,
+    Ids = 1,
+    Lines = 2,
+    Metadata = 3,
+}
+
+/// Encodes rows that are sorted by (stream, time) as block number `block` of its part.
+pub(super) fn encode(rows: &[Row<'_>], block: u32, effort: Effort) -> EncodedBlock {
+    let mut times = SegmentWriter::new(effort);
+    write_signed(&mut times, &rows.iter().map(|row| row.entry.ts_ns).collect::<Vec<_>>());
+    let mut ids = SegmentWriter::new(effort);
+    write_ids(&mut ids, &rows.iter().map(|row| row.entry.trace_id.0).collect::<Vec<_>>());
+    write_ids(&mut ids, &rows.iter().map(|row| row.entry.span_id.0).collect::<Vec<_>>());
+    let texts: Vec<&[u8]> = rows.iter().map(|row| row.entry.line.bytes(&row.batch.arena)).collect();
+    let row_ids: Vec<RowIds> = match effort {
+        Effort::Flush => Vec::new(),
+        Effort::Merge => rows.iter().map(|row| RowIds::new(row.entry.trace_id, row.entry.span_id)).collect(),
+    };
+    let mut lines = SegmentWriter::new(effort);
+    write_lines(&mut lines, &texts, &row_ids);
+    let lines = lines.finish();
+    let mut metadata = SegmentWriter::new(effort);
+    let mut lists = AttrsBuilder::default();
+    for row in rows {
+        lists.push(row.batch.metadata(row.entry).map(|(key, value)| (key, ValueRef::Str(value))));
+    }
+    lists.write(&mut metadata);
+    let bloom = (effort == Effort::Merge).then(|| filter(&texts, &row_ids, lines.len() / BLOOM_SHARE));
+    EncodedBlock {
+        segments: [times.finish(), ids.finish(), lines, metadata.finish()],
+        bloom,
+        traces: TraceIndex::new(rows.iter().map(|row| (row.entry.trace_id, block))),
+    }
+}
+
+/// The filter of the lines' tokens but the trace ids, which the part's trace index finds.
+fn filter(lines: &[&[u8]], ids: &[RowIds], bytes_max: usize) -> Vec<u8> {
+    let mut builder = BloomBuilder::default();
+    for (line, ids) in lines.iter().zip(ids) {
+        let trace = ids.trace.as_ref().map_or(&[][..], |id| &id[..]);
+        builder.add_text(line, &[trace]);
+    }
+    builder.finish(bytes_max).to_bytes()
+}
+
+/// The times of a block of `rows` rows, nanoseconds; ascending inside a stream.
+pub(super) fn decode_times(bytes: &[u8], rows: usize) -> Result<Vec<i64>, Damage> {
+    read_signed(&mut SegmentReader::open(bytes)?, rows)
+}
+
+/// The ids of a block's rows.
+pub(super) fn decode_ids(bytes: &[u8], rows: usize) -> Result<Vec<(TraceId, SpanId)>, Damage> {
+    let mut reader = SegmentReader::open(bytes)?;
+    let traces = read_ids::<16>(&mut reader, rows)?;
+    let spans = read_ids::<8>(&mut reader, rows)?;
+    Ok(traces.into_iter().zip(spans).map(|(trace, span)| (TraceId(trace), SpanId(span))).collect())
+}
+
+/// The lines of a block's rows.
+pub(super) fn decode_lines(bytes: &[u8], rows: usize) -> Result<TextColumn, Damage> {
+    TextColumn::read(&mut SegmentReader::open(bytes)?, rows)
+}
+
+/// The structured metadata of a block's rows.
+pub(super) fn decode_metadata(bytes: &[u8], rows: usize) -> Result<Attrs, Damage> {
+    Attrs::read(&mut SegmentReader::open(bytes)?, rows)
+}
+
+/// The token filter.
+pub(super) fn decode_bloom(bytes: &[u8]) -> Result<Bloom, Damage> {
+    Bloom::from_bytes(bytes)
+}

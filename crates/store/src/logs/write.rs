@@ -1,0 +1,193 @@
+//! Makes parts: sorts what memory holds, drops resent records, cuts blocks and writes them with their index.
+
+use super::block::{self, BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, EncodedBlock, Row};
+use super::index::{Block, LogIndex, Run};
+use super::memory::LogMemory;
+use crate::column::Effort;
+use crate::column::segment::SegmentWriter;
+use crate::column::trace_index::TraceIndex;
+use crate::error::PartError;
+use crate::part::{PART_DAYS_MAX, PartSink, PartWriter, day_of, ms_of};
+use model::{Labels, LogBatch, LogEntry};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// Tells resent records from new ones, among records that come sorted by (stream, time).
+///
+/// Two records are the same when stream, time, line and metadata are; line and metadata are compared by their 128-bit
+/// hash.
+#[derive(Debug, Default)]
+pub(super) struct Resent {
+    at: Option<(u32, i64)>,
+    first: u128,
+    others: HashSet<u128>,
+}
+
+impl Resent {
+    /// Whether the record was not seen before.
+    pub(super) fn is_new(&mut self, stream: u32, batch: &LogBatch, entry: &LogEntry) -> bool {
+        let hash = hash(batch, entry);
+        if self.at != Some((stream, entry.ts_ns)) {
+            self.at = Some((stream, entry.ts_ns));
+            self.first = hash;
+            self.others.clear();
+            return true;
+        }
+        hash != self.first && self.others.insert(hash)
+    }
+}
+
+fn hash(batch: &LogBatch, entry: &LogEntry) -> u128 {
+    let line = entry.line.bytes(&batch.arena);
+    if entry.metadata.is_empty() {
+        return xxhash_rust::xxh3::xxh3_128(line);
+    }
+    let mut hasher = Xxh3Default::new();
+    hasher.update(line);
+    for (key, value) in batch.metadata(entry) {
+        // 0xFF stands in no UTF-8 text, so that texts cannot run into each other.
+        hasher.update(&[0xFF]);
+        hasher.update(key.as_bytes());
+        hasher.update(&[0xFF]);
+        hasher.update(value.as_bytes());
+    }
+    hasher.digest128()
+}
+
+/// Writes the records of `memory`, one part per day.
+pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), PartError> {
+    let chunks = memory.chunks();
+    let streams = chunks.iter().flat_map(|chunk| &chunk.batch.streams);
+    let streams: BTreeMap<&Labels, u32> =
+        streams.map(|stream| &stream.labels).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
+    let mut rows = Vec::new();
+    for chunk in &chunks {
+        for stream in &chunk.batch.streams {
+            let code = streams.get(&stream.labels).copied().unwrap_or(0);
+            let row = |entry| Row { stream: code, batch: &chunk.batch, entry };
+            rows.extend(chunk.batch.entries(stream).iter().map(row));
+        }
+    }
+    // Stable: of records at the same time the one written first stays first.
+    rows.sort_by_key(|row| (row.stream, row.entry.ts_ns));
+    let mut resent = Resent::default();
+    rows.retain(|row| resent.is_new(row.stream, row.batch, row.entry));
+    let streams: Vec<Labels> = streams.into_keys().cloned().collect();
+    for (day, rows) in days(rows) {
+        let mut part = LogPartWriter::begin(sink, day, &streams, Effort::Flush)?;
+        part.rows(&rows)?;
+        part.finish(sink)?;
+    }
+    Ok(())
+}
+
+/// The rows by UTC day, in their order; what is older than the newest [`PART_DAYS_MAX`] days goes to the oldest of them.
+fn days(rows: Vec<Row<'_>>) -> BTreeMap<i64, Vec<Row<'_>>> {
+    let day = |row: &Row<'_>| day_of(ms_of(row.entry.ts_ns));
+    let days: BTreeSet<i64> = rows.iter().map(day).collect();
+    let oldest = days.iter().rev().take(PART_DAYS_MAX).last().copied().unwrap_or(0);
+    let mut by_day: BTreeMap<i64, Vec<Row<'_>>> = BTreeMap::new();
+    for row in rows {
+        by_day.entry(day(&row).max(oldest)).or_default().push(row);
+    }
+    by_day
+}
+
+/// One part in the making. Rows come sorted by (stream, time).
+pub(super) struct LogPartWriter<'a> {
+    writer: PartWriter,
+    effort: Effort,
+    /// Sorted; rows name them by index.
+    streams: &'a [Labels],
+    blocks: Vec<Block>,
+    runs: Vec<Run>,
+    traces: TraceIndex,
+    rows: u64,
+}
+
+impl<'a> LogPartWriter<'a> {
+    /// Starts a part for `day`.
+    pub(super) fn begin(
+        sink: &mut PartSink<'_>,
+        day: i64,
+        streams: &'a [Labels],
+        effort: Effort,
+    ) -> Result<Self, PartError> {
+        let writer = sink.begin(day)?;
+        let traces = TraceIndex::default();
+        Ok(Self { writer, effort, streams, blocks: Vec::new(), runs: Vec::new(), traces, rows: 0 })
+    }
+
+    /// Appends rows as however many blocks they need; a block never mixes rows of two calls.
+    pub(super) fn rows(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (block, after) = rest.split_at(block_len(rest));
+            self.block(block)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
+        let number = count(self.blocks.len());
+        let EncodedBlock { segments, bloom, traces } = block::encode(rows, number, self.effort);
+        let mut block = Block { rows: count(rows.len()), ..Block::default() };
+        for (at, segment) in segments.iter().enumerate() {
+            block.segments[at] = self.writer.chunk(segment)?;
+        }
+        block.bloom = bloom.map(|bytes| self.writer.chunk(&bytes)).transpose()?;
+        let first = count(self.runs.len());
+        let mut start = 0;
+        for run in rows.chunk_by(|a, b| a.stream == b.stream) {
+            let end = start + count(run.len());
+            self.runs.push(Run {
+                stream: run[0].stream,
+                rows: start..end,
+                bytes: run.iter().map(Row::bytes).sum(),
+                min_ns: run[0].entry.ts_ns,
+                max_ns: run[run.len() - 1].entry.ts_ns,
+            });
+            start = end;
+        }
+        block.runs = first..count(self.runs.len());
+        self.blocks.push(block);
+        self.traces.extend(traces);
+        self.rows += rows.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the index and closes the part; a part without rows is given up.
+    pub(super) fn finish(mut self, sink: &mut PartSink<'_>) -> Result<(), PartError> {
+        let min_ns = self.runs.iter().map(|run| run.min_ns).min();
+        let max_ns = self.runs.iter().map(|run| run.max_ns).max();
+        let (Some(min_ns), Some(max_ns)) = (min_ns, max_ns) else { return Ok(()) };
+        let used: BTreeSet<u32> = self.runs.iter().map(|run| run.stream).collect();
+        let codes: BTreeMap<u32, u32> = used.iter().copied().zip(0..).collect();
+        for run in &mut self.runs {
+            run.stream = codes.get(&run.stream).copied().unwrap_or(run.stream);
+        }
+        let streams: Vec<Labels> =
+            used.iter().filter_map(|at| self.streams.get(*at as usize).cloned()).collect();
+        let mut traces = SegmentWriter::new(self.effort);
+        self.traces.write(&mut traces);
+        let traces = self.writer.chunk(&traces.finish())?;
+        let index = self.writer.chunk(&LogIndex::encode(&streams, &self.blocks, &self.runs, self.effort))?;
+        let range_ms = (ms_of(min_ns), ms_of(max_ns));
+        sink.finish(self.writer, range_ms, self.rows, &LogIndex::footer(index, traces))
+    }
+}
+
+/// How many of the first rows make a block.
+fn block_len(rows: &[Row<'_>]) -> usize {
+    let mut bytes = 0;
+    let full = rows.iter().take(BLOCK_ROWS_MAX).position(|row| {
+        bytes += row.bytes();
+        bytes >= BLOCK_BYTES_MAX as u64
+    });
+    full.map_or(rows.len().min(BLOCK_ROWS_MAX), |last| last + 1)
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

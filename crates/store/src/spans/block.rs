@@ -1,0 +1,381 @@
+//! Blocks of spans: whole traces one after the other, ordered by start, as five segments.
+//!
+//! A parent is stored as its position in the trace; only a parent that is elsewhere is stored by id. Start times are
+//! offsets from the span before. Resources and scopes stand once per block.
+
+use super::table::{self, Piece};
+use crate::column::attrs::AttrsBuilder;
+use crate::column::bloom::BloomBuilder;
+use crate::column::ids::write_ids;
+use crate::column::ints::{write_ints, write_signed, write_u32s};
+use crate::column::segment::SegmentWriter;
+use crate::column::text::write_text;
+use crate::column::trace_index::TraceIndex;
+use crate::column::{Effort, KeyMap};
+use model::attr::ValueRef;
+use model::scan::AttrScope;
+use model::span::{Resource, Scope};
+use model::{SpanBatch, SpanId, SpanRow};
+use std::collections::BTreeSet;
+
+/// Rows at which a block is closed; a trace with more is cut.
+pub const BLOCK_ROWS_MAX: usize = 64 << 10;
+/// Bytes of names, attributes and ids at which a block is closed; one span may be longer.
+pub const BLOCK_BYTES_MAX: usize = 32 << 20;
+/// The value filter takes at most this share of the block's other bytes.
+const BLOOM_SHARE: usize = 12;
+/// Codes of parents that are not a row of the trace; row `n` is `n + 2`.
+pub(super) const PARENT_NONE: u32 = 0;
+pub(super) const PARENT_ELSEWHERE: u32 = 1;
+
+/// How many segments a block has.
+pub(super) const SEGMENTS: usize = 5;
+
+/// The segments of a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Segment {
+    Table = 0,
+    Spans = 1,
+    Sources = 2,
+    Attrs = 3,
+    Extras = 4,
+}
+
+/// One span to be encoded, borrowed from the batch it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    pub(super) batch: &'a SpanBatch,
+    pub(super) span: &'a SpanRow,
+}
+
+impl<'a> Row<'a> {
+    fn resource(&self) -> Option<&'a Resource> {
+        self.batch.resources.get(self.span.resource as usize)
+    }
+
+    fn service(&self) -> Option<&'a str> {
+        let attrs = self.resource().map(|resource| self.batch.attrs(&resource.attrs));
+        attrs.into_iter().flatten().find_map(|(key, value)| match value {
+            ValueRef::Str(name) if key == "service.name" => Some(name),
+            _ => None,
+        })
+    }
+
+    /// Bytes the span's own columns have before compression, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let attrs = self.batch.attrs(&self.span.attrs);
+        let text = |value| match value {
+            ValueRef::Str(text) | ValueRef::Json(text) => text.len(),
+            ValueRef::Bytes(bytes) => bytes.len(),
+            _ => 8,
+        };
+        48 + self.span.name.len as usize + attrs.map(|(key, value)| key.len() + text(value)).sum::<usize>()
+    }
+}
+
+/// The bytes of a block.
+#[derive(Debug)]
+pub(super) struct EncodedBlock {
+    pub(super) segments: [Vec<u8>; SEGMENTS],
+    /// Filter of string values and names; only merged parts have one.
+    pub(super) bloom: Option<Vec<u8>>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) traces: TraceIndex,
+    pub(super) names: BTreeSet<(AttrScope, String)>,
+}
+
+/// Encodes rows that stand trace by trace, each trace ordered by (start, span id), as block number `block` of its part.
+pub(super) fn encode(rows: &[Row<'_>], block: u32, effort: Effort) -> EncodedBlock {
+    let sources = Sources::of(rows);
+    let mut pieces = Vec::new();
+    let mut services = Vec::new();
+    let mut first = 0;
+    for trace in rows.chunk_by(|a, b| a.span.trace_id == b.span.trace_id) {
+        let end = first + index(trace.len());
+        pieces.extend(Piece::of(trace.iter().map(|row| row.span), first..end));
+        let codes: BTreeSet<u32> =
+            sources.resource_codes[first as usize..end as usize].iter().copied().collect();
+        services
+            .push(codes.iter().filter_map(|code| sources.resources.get(*code as usize)?.service()).collect());
+        first = end;
+    }
+    let mut names = BTreeSet::new();
+    let mut writer = SegmentWriter::new(effort);
+    table::write(&mut writer, &pieces, &services);
+    let table = writer.finish();
+    let spans = encode_spans(rows, &sources, effort);
+    let source_bytes = sources.encode(effort, &mut names);
+    let attrs = encode_attrs(rows, effort, &mut names);
+    let extras = encode_extras(rows, effort, &mut names);
+    let segments = [table, spans, source_bytes, attrs, extras];
+    let bytes: usize = segments.iter().map(Vec::len).sum();
+    let bloom = (effort == Effort::Merge).then(|| filter(rows, &sources, bytes / BLOOM_SHARE));
+    let traces = TraceIndex::new(pieces.iter().map(|piece| (piece.id, block)));
+    EncodedBlock { segments, bloom, pieces, traces, names }
+}
+
+fn encode_spans(rows: &[Row<'_>], sources: &Sources<'_>, effort: Effort) -> Vec<u8> {
+    let mut writer = SegmentWriter::new(effort);
+    rows.iter().for_each(|row| writer.raw.extend_from_slice(&row.span.span_id.0));
+    let mut parents = Vec::with_capacity(rows.len());
+    let mut elsewhere = Vec::new();
+    let mut starts = Vec::with_capacity(rows.len());
+    for trace in rows.chunk_by(|a, b| a.span.trace_id == b.span.trace_id) {
+        push_parents(trace, &mut parents, &mut elsewhere);
+        let mut last = trace[0].span.start_ns;
+        for row in trace {
+            starts.push(row.span.start_ns.wrapping_sub(last).cast_unsigned());
+            last = row.span.start_ns;
+        }
+    }
+    write_u32s(&mut writer, &parents);
+    writer.count(elsewhere.len());
+    write_ids(&mut writer, &elsewhere);
+    write_ints(&mut writer, &starts);
+    write_signed(&mut writer, &rows.iter().map(|row| row.span.duration_ns).collect::<Vec<_>>());
+    let code = |row: &Row<'_>| u32::from(row.span.kind as u8) | u32::from(row.span.status as u8) << 4;
+    write_u32s(&mut writer, &rows.iter().map(code).collect::<Vec<_>>());
+    write_u32s(&mut writer, &rows.iter().map(|row| row.span.flags).collect::<Vec<_>>());
+    write_u32s(&mut writer, &sources.resource_codes);
+    write_u32s(&mut writer, &sources.scope_codes);
+    let texts = |text: fn(&SpanRow) -> model::Text| {
+        rows.iter().map(|row| text(row.span).bytes(&row.batch.arena)).collect::<Vec<_>>()
+    };
+    write_text(&mut writer, &texts(|span| span.name));
+    write_text(&mut writer, &texts(|span| span.status_message));
+    write_text(&mut writer, &texts(|span| span.trace_state));
+    writer.finish()
+}
+
+fn push_parents(trace: &[Row<'_>], parents: &mut Vec<u32>, elsewhere: &mut Vec<[u8; 8]>) {
+    // A map pays only for large traces.
+    let by_id: KeyMap<[u8; 8], u32> = if trace.len() > 16 {
+        trace.iter().zip(0..).map(|(row, at)| (row.span.span_id.0, at)).collect()
+    } else {
+        KeyMap::default()
+    };
+    let find = |id: SpanId| match trace.len() {
+        ..=16 => trace.iter().position(|row| row.span.span_id == id).map(index),
+        _ => by_id.get(&id.0).copied(),
+    };
+    for row in trace {
+        let parent = row.span.parent_id;
+        if parent.is_none() {
+            parents.push(PARENT_NONE);
+        } else if let Some(at) = find(parent) {
+            parents.push(at + 2);
+        } else {
+            parents.push(PARENT_ELSEWHERE);
+            elsewhere.push(parent.0);
+        }
+    }
+}
+
+fn encode_attrs(rows: &[Row<'_>], effort: Effort, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
+    let mut writer = SegmentWriter::new(effort);
+    let mut lists = AttrsBuilder::default();
+    rows.iter().for_each(|row| lists.push(row.batch.attrs(&row.span.attrs)));
+    lists.write(&mut writer);
+    note(names, AttrScope::Span, &lists);
+    writer.finish()
+}
+
+fn note(names: &mut BTreeSet<(AttrScope, String)>, scope: AttrScope, lists: &AttrsBuilder<'_>) {
+    names.extend(lists.keys().map(|key| (scope, key.to_owned())));
+}
+
+fn encode_extras(rows: &[Row<'_>], effort: Effort, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
+    let mut writer = SegmentWriter::new(effort);
+    let (mut event_counts, mut times, mut event_names) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut link_counts, mut traces, mut spans, mut states) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut event_lists, mut link_lists) = (AttrsBuilder::default(), AttrsBuilder::default());
+    for row in rows {
+        let range = row.span.events.start as usize..row.span.events.end as usize;
+        let events = row.batch.events.get(range).unwrap_or_default();
+        event_counts.push(index(events.len()));
+        for event in events {
+            times.push(event.ts_ns.wrapping_sub(row.span.start_ns));
+            event_names.push(event.name.bytes(&row.batch.arena));
+            event_lists.push(row.batch.attrs(&event.attrs));
+        }
+        let range = row.span.links.start as usize..row.span.links.end as usize;
+        let links = row.batch.links.get(range).unwrap_or_default();
+        link_counts.push(index(links.len()));
+        for link in links {
+            traces.push(link.trace_id.0);
+            spans.push(link.span_id.0);
+            states.push(link.trace_state.bytes(&row.batch.arena));
+            link_lists.push(row.batch.attrs(&link.attrs));
+        }
+    }
+    write_u32s(&mut writer, &event_counts);
+    write_signed(&mut writer, &times);
+    write_text(&mut writer, &event_names);
+    event_lists.write(&mut writer);
+    write_u32s(&mut writer, &link_counts);
+    write_ids(&mut writer, &traces);
+    write_ids(&mut writer, &spans);
+    write_text(&mut writer, &states);
+    link_lists.write(&mut writer);
+    note(names, AttrScope::Event, &event_lists);
+    note(names, AttrScope::Link, &link_lists);
+    writer.finish()
+}
+
+/// The resources and scopes of a block, each content once.
+struct Sources<'a> {
+    resource_codes: Vec<u32>,
+    scope_codes: Vec<u32>,
+    /// A row that has each resource, and one that has each scope.
+    resources: Vec<Row<'a>>,
+    scopes: Vec<Row<'a>>,
+}
+
+/// Gives equal contents the same code.
+#[derive(Default)]
+struct Interner {
+    by_place: KeyMap<(usize, u32), u32>,
+    by_content: KeyMap<Vec<u8>, u32>,
+    last: Option<((usize, u32), u32)>,
+}
+
+impl Interner {
+    /// The code of what stands at `place`, and whether it is new.
+    fn code(&mut self, place: (usize, u32), content: impl FnOnce() -> Vec<u8>) -> (u32, bool) {
+        if let Some((_, code)) = self.last.filter(|(last, _)| *last == place) {
+            return (code, false);
+        }
+        let next = index(self.by_content.len());
+        let code = match self.by_place.get(&place) {
+            Some(code) => *code,
+            None => *self.by_content.entry(content()).or_insert(next),
+        };
+        self.by_place.insert(place, code);
+        self.last = Some((place, code));
+        (code, code == next)
+    }
+}
+
+impl<'a> Sources<'a> {
+    fn of(rows: &[Row<'a>]) -> Self {
+        let (mut resources, mut scopes) = (Interner::default(), Interner::default());
+        let mut found = Self {
+            resource_codes: Vec::with_capacity(rows.len()),
+            scope_codes: Vec::with_capacity(rows.len()),
+            resources: Vec::new(),
+            scopes: Vec::new(),
+        };
+        for row in rows {
+            let batch = std::ptr::from_ref(row.batch) as usize;
+            let content =
+                || row.resource().map(|resource| content(row.batch, &resource.attrs)).unwrap_or_default();
+            let (code, new) = resources.code((batch, row.span.resource), content);
+            found.resource_codes.push(code);
+            if new {
+                found.resources.push(*row);
+            }
+            let (code, new) = scopes.code((batch, row.span.scope), || scope_content(row));
+            found.scope_codes.push(code);
+            if new {
+                found.scopes.push(*row);
+            }
+        }
+        found
+    }
+
+    fn scope(row: &Row<'a>) -> Option<&'a Scope> {
+        row.batch.scopes.get(row.span.scope as usize)
+    }
+
+    fn encode(&self, effort: Effort, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
+        let mut writer = SegmentWriter::new(effort);
+        let mut lists = AttrsBuilder::default();
+        for row in &self.resources {
+            let range = row.resource().map(|resource| resource.attrs.clone()).unwrap_or_default();
+            lists.push(row.batch.attrs(&range));
+        }
+        writer.count(self.resources.len());
+        lists.write(&mut writer);
+        note(names, AttrScope::Resource, &lists);
+        let mut lists = AttrsBuilder::default();
+        let text = |text: fn(&Scope) -> model::Text| {
+            let text =
+                |row: &Row<'a>| Self::scope(row).map_or(&[][..], |scope| text(scope).bytes(&row.batch.arena));
+            self.scopes.iter().map(text).collect::<Vec<_>>()
+        };
+        writer.count(self.scopes.len());
+        write_text(&mut writer, &text(|scope| scope.name));
+        write_text(&mut writer, &text(|scope| scope.version));
+        for row in &self.scopes {
+            let range = Self::scope(row).map(|scope| scope.attrs.clone()).unwrap_or_default();
+            lists.push(row.batch.attrs(&range));
+        }
+        lists.write(&mut writer);
+        note(names, AttrScope::Instrumentation, &lists);
+        writer.finish()
+    }
+}
+
+/// Bytes that are equal for equal attribute lists.
+fn content(batch: &SpanBatch, attrs: &std::ops::Range<u32>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (key, value) in batch.attrs(attrs) {
+        crate::codec::put_bytes(&mut out, key.as_bytes());
+        let (kind, bytes) = match value {
+            ValueRef::Empty => (0, Vec::new()),
+            ValueRef::Str(text) => (1, text.as_bytes().to_vec()),
+            ValueRef::Int(value) => (2, value.to_le_bytes().to_vec()),
+            ValueRef::Double(value) => (3, value.to_bits().to_le_bytes().to_vec()),
+            ValueRef::Bool(value) => (4, vec![value.into()]),
+            ValueRef::Bytes(bytes) => (5, bytes.to_vec()),
+            ValueRef::Json(text) => (6, text.as_bytes().to_vec()),
+        };
+        out.push(kind);
+        crate::codec::put_bytes(&mut out, &bytes);
+    }
+    out
+}
+
+fn scope_content(row: &Row<'_>) -> Vec<u8> {
+    let Some(scope) = Sources::scope(row) else { return Vec::new() };
+    let mut out = Vec::new();
+    crate::codec::put_bytes(&mut out, scope.name.bytes(&row.batch.arena));
+    crate::codec::put_bytes(&mut out, scope.version.bytes(&row.batch.arena));
+    out.extend(content(row.batch, &scope.attrs));
+    out
+}
+
+/// What the value filter knows: span names, and string attributes of spans and resources.
+fn filter(rows: &[Row<'_>], sources: &Sources<'_>, bytes_max: usize) -> Vec<u8> {
+    let mut builder = BloomBuilder::default();
+    let mut token = Vec::new();
+    let mut add = |batch: &SpanBatch, attrs: &std::ops::Range<u32>| {
+        for (key, value) in batch.attrs(attrs) {
+            if let ValueRef::Str(value) = value {
+                attr_token(key, value, &mut token);
+                builder.add(&token);
+            }
+        }
+    };
+    for row in &sources.resources {
+        if let Some(resource) = row.resource() {
+            add(row.batch, &resource.attrs);
+        }
+    }
+    rows.iter().for_each(|row| add(row.batch, &row.span.attrs));
+    rows.iter().for_each(|row| builder.add(row.span.name.bytes(&row.batch.arena)));
+    builder.finish(bytes_max).to_bytes()
+}
+
+/// The filter's token of attribute `key` with text `value`; a span name is its own token.
+pub(super) fn attr_token(key: &str, value: &str, token: &mut Vec<u8>) {
+    token.clear();
+    token.extend_from_slice(key.as_bytes());
+    token.push(0xFF);
+    token.extend_from_slice(value.as_bytes());
+}
+
+fn index(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,91 @@
+//! Answers the span port.
+
+use super::Spans;
+use super::index::SpanIndex;
+use super::scan::Scan;
+use crate::error::PartError;
+use crate::part::{Part, ms_of};
+use crate::shelf::{Source, View};
+use model::scan::{AttrScope, Budget, Completeness, ScanError, SpanSelect, SpanSource};
+use model::{SpanBatch, Tenant};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+impl SpanSource for Source<Spans> {
+    fn scan(
+        &self,
+        tenant: &Tenant,
+        select: &SpanSelect,
+        budget: &Budget,
+        on_batch: &mut dyn FnMut(&SpanBatch) -> ControlFlow<()>,
+    ) -> Result<Completeness, ScanError> {
+        budget.spend(0)?;
+        // A trace in range may have spans at any time, so every part is asked.
+        let View { parts, memories, mut completeness } = self.view(tenant, i64::MIN, i64::MAX);
+        let mut on_damage = |error| self.absorb(error, &mut completeness);
+        let mut scan = Scan::new(select, &mut on_damage);
+        for part in &parts {
+            budget.spend(0)?;
+            scan.add_part(part)?;
+        }
+        memories.iter().flat_map(|memory| memory.chunks()).for_each(|chunk| scan.add_chunk(chunk));
+        if select.trace_ids.is_empty() {
+            scan.run(budget, on_batch)?;
+        } else {
+            scan.run_ids(budget, on_batch)?;
+        }
+        Ok(completeness)
+    }
+
+    fn attribute_names(
+        &self,
+        tenant: &Tenant,
+        select: &SpanSelect,
+        budget: &Budget,
+    ) -> Result<Vec<(AttrScope, String)>, ScanError> {
+        let range = (ms_of(select.start_ns), ms_of(select.end_ns.saturating_sub(1)));
+        let View { parts, memories, mut completeness } = self.view(tenant, range.0, range.1);
+        let mut names = BTreeSet::new();
+        for part in &parts {
+            budget.spend(0)?;
+            if let Err(error) = names_of_part(part, select, &mut names) {
+                self.absorb(error, &mut completeness)?;
+            }
+        }
+        for chunk in memories.iter().flat_map(|memory| memory.chunks()) {
+            budget.spend(0)?;
+            if chunk.min_ns < select.end_ns && chunk.max_ns >= select.start_ns {
+                names_of_batch(&chunk.batch, &mut names);
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+}
+
+fn names_of_part(
+    part: &Part,
+    select: &SpanSelect,
+    names: &mut BTreeSet<(AttrScope, String)>,
+) -> Result<(), PartError> {
+    let index = SpanIndex::of(part)?;
+    let blocks =
+        index.blocks.iter().filter(|block| block.min_ns < select.end_ns && block.max_ns >= select.start_ns);
+    let codes: BTreeSet<u32> = blocks.flat_map(|block| block.names.iter().copied()).collect();
+    names.extend(codes.iter().filter_map(|code| index.names.get(*code as usize).cloned()));
+    Ok(())
+}
+
+fn names_of_batch(batch: &SpanBatch, names: &mut BTreeSet<(AttrScope, String)>) {
+    let mut add = |scope, attrs: &std::ops::Range<u32>| {
+        for (key, _) in batch.attrs(attrs) {
+            if !names.contains(&(scope, key.to_owned())) {
+                names.insert((scope, key.to_owned()));
+            }
+        }
+    };
+    batch.resources.iter().for_each(|resource| add(AttrScope::Resource, &resource.attrs));
+    batch.scopes.iter().for_each(|scope| add(AttrScope::Instrumentation, &scope.attrs));
+    batch.spans.iter().for_each(|span| add(AttrScope::Span, &span.attrs));
+    batch.events.iter().for_each(|event| add(AttrScope::Event, &event.attrs));
+    batch.links.iter().for_each(|link| add(AttrScope::Link, &link.attrs));
+}

@@ -1,0 +1,368 @@
+//! The store's handle: opens and recovers a data directory, takes writes, hands out readers, runs background work.
+
+use crate::background;
+use crate::catalogue::{Desk, Missing};
+use crate::changes::Changes;
+use crate::commit::{Committer, Encoded, Entry, Pending, RETRY_AFTER_S};
+use crate::engine::Engine;
+use crate::error::StoreError;
+use crate::gauges::Gauges;
+use crate::logs::Logs;
+use crate::metrics::{Metrics, MetricsEntry};
+use crate::object::{LocalObjects, SharedObjects};
+use crate::options::{StoreOptions, SyncMode, Threads};
+use crate::recover;
+use crate::shelf::{Shelves, Source};
+use crate::signal::Signal;
+use crate::wal::WalWriter;
+use crate::{flush, snapshot};
+use model::scan::{Completeness, LogSource, MetricSource, ScanError};
+use model::{Accepted, Change, LogBatch, MetricBatch, Refusal, Tenant};
+use platform::metrics::Registry;
+use platform::{SharedClock, SharedDisk};
+use std::future::Future;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// What the committer's thread receives.
+pub(crate) enum Message {
+    Write(Pending),
+    Freeze(Sender<Result<u64, StoreError>>),
+    Stop,
+}
+
+/// What opening found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records replayed from the WAL.
+    pub records: u64,
+    /// WAL bytes read.
+    pub wal_bytes: u64,
+    /// Bytes of a torn tail that were cut; an unclean stop leaves them, nothing acknowledged is among them.
+    pub torn_bytes: u64,
+    /// Stretches of damaged WAL that were quarantined.
+    pub damaged: u64,
+}
+
+/// A data directory that is open; clones are handles on the same one.
+#[derive(Clone)]
+pub struct Store {
+    core: Arc<Core>,
+}
+
+struct Core {
+    engine: Arc<Engine>,
+    recovery: Recovery,
+    stopping: AtomicBool,
+    /// Without threads the write commits itself.
+    committer: Mutex<Option<Committer>>,
+    queue: Mutex<Option<Sender<Message>>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    background: Mutex<Option<Sender<background::Order>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// Opens the directory behind `disk`: reads the manifest, replays the WAL's unflushed tail, names what is damaged.
+    /// No part's body is read.
+    ///
+    /// # Errors
+    /// When the disk fails or the directory was written by a newer version.
+    pub fn open(
+        disk: SharedDisk,
+        clock: SharedClock,
+        registry: &Registry,
+        options: StoreOptions,
+    ) -> Result<Self, StoreError> {
+        let objects: SharedObjects = Arc::new(LocalObjects::new(disk.clone()));
+        let desk = Arc::new(Desk::open(&disk, &objects, options.index_bytes_max)?);
+        let engine = Arc::new(Engine {
+            desk,
+            clock,
+            gauges: Gauges::new(registry),
+            metrics: Arc::default(),
+            logs: Arc::default(),
+            changes: Arc::default(),
+            queued: AtomicUsize::new(0),
+            flushed_at_ns: AtomicI64::new(0),
+            background: Mutex::new(()),
+            options,
+        });
+        engine.flushed_at_ns.store(engine.now_ns(), Ordering::Relaxed);
+        let (recovery, next_segment) = recover::recover(&engine)?;
+        engine.measure();
+        let options = &engine.options;
+        let wal = WalWriter::new(disk, next_segment, options.segment_bytes_max);
+        let committer = Committer::new(wal, options.sync == SyncMode::Group, options.disk_reserve_bytes);
+        Self::start(engine, recovery, committer)
+    }
+
+    fn start(engine: Arc<Engine>, recovery: Recovery, committer: Committer) -> Result<Self, StoreError> {
+        let core = Core {
+            engine: engine.clone(),
+            recovery,
+            stopping: AtomicBool::new(false),
+            committer: Mutex::default(),
+            queue: Mutex::default(),
+            workers: Mutex::default(),
+            background: Mutex::default(),
+        };
+        match engine.options.threads {
+            Threads::None => *lock(&core.committer) = Some(committer),
+            Threads::Own => {
+                let started = background::start(&engine, committer)?;
+                *lock(&core.queue) = Some(started.queue);
+                *lock(&core.background) = Some(started.orders);
+                *lock(&core.workers) = started.workers;
+            }
+        }
+        Ok(Self { core: Arc::new(core) })
+    }
+
+    /// What opening found.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.core.recovery
+    }
+
+    /// Takes samples, exemplars and metadata. The answer comes when they are durable and queryable.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; then nothing was taken.
+    pub fn write_metrics(
+        &self,
+        tenant: &Tenant,
+        batch: MetricBatch,
+    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
+        let entry = MetricsEntry::new(tenant.clone(), batch);
+        let bytes = entry.bytes();
+        self.write(Box::new(entry), bytes)
+    }
+
+    /// Takes log records, like [`write_metrics`](Self::write_metrics).
+    ///
+    /// # Errors
+    /// A [`Refusal`]; then nothing was taken.
+    pub fn write_logs(
+        &self,
+        tenant: &Tenant,
+        batch: LogBatch,
+    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
+        let records = batch.entries.len() as u64;
+        self.write_encoded(self.core.engine.logs.clone(), tenant, batch, records)
+    }
+
+    /// Takes a change record; a resend of its id changes nothing.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; then nothing was taken.
+    pub fn append_change(
+        &self,
+        tenant: &Tenant,
+        change: Change,
+    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
+        self.write_encoded(self.core.engine.changes.clone(), tenant, vec![change], 1)
+    }
+
+    fn write_encoded<S: Signal>(
+        &self,
+        shelves: Arc<Shelves<S>>,
+        tenant: &Tenant,
+        batch: S::Batch,
+        records: u64,
+    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<S> {
+        let mut payload = Vec::new();
+        S::encode(&batch, &mut payload);
+        let bytes = 2 * payload.len();
+        let accepted = Accepted { records, ..Accepted::default() };
+        let tenant = tenant.clone();
+        self.write(Box::new(Encoded { shelves, tenant, batch, payload, accepted }), bytes)
+    }
+
+    /// Queues an entry, or commits it at once when the store has no threads.
+    fn write(
+        &self,
+        entry: Box<dyn Entry>,
+        bytes: usize,
+    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        let refused = self.queue(Pending { entry, bytes, reply }).err();
+        async move {
+            match refused {
+                Some(refusal) => Err(refusal),
+                None => answer.await.unwrap_or(Err(Refusal::Stopping)),
+            }
+        }
+    }
+
+    fn queue(&self, pending: Pending) -> Result<(), Refusal> {
+        let core = &self.core;
+        if core.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::Stopping);
+        }
+        core.engine.reserve(pending.bytes)?;
+        let bytes = pending.bytes;
+        if let Some(committer) = lock(&core.committer).as_mut() {
+            committer.commit(&core.engine, vec![pending]);
+            return Ok(());
+        }
+        let sent =
+            lock(&core.queue).as_ref().is_some_and(|queue| queue.send(Message::Write(pending)).is_ok());
+        if !sent {
+            core.engine.release(bytes);
+            return Err(Refusal::Stopping);
+        }
+        Ok(())
+    }
+
+    /// Reads metrics.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<dyn MetricSource> {
+        Arc::new(Source::<Metrics>::new(self.core.engine.metrics.clone(), self.core.engine.desk.clone()))
+    }
+
+    /// Reads logs.
+    #[must_use]
+    pub fn logs(&self) -> Arc<dyn LogSource> {
+        Arc::new(Source::<Logs>::new(self.core.engine.logs.clone(), self.core.engine.desk.clone()))
+    }
+
+    /// The tenant's changes with `range.start <= ts_ns < range.end`, by time, and what is missing.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn changes(
+        &self,
+        tenant: &Tenant,
+        range: &Range<i64>,
+    ) -> Result<(Vec<Change>, Completeness), ScanError> {
+        let engine = &self.core.engine;
+        Source::<Changes>::new(engine.changes.clone(), engine.desk.clone()).changes(tenant, range)
+    }
+
+    /// Everything that is damaged and set aside.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<Missing> {
+        self.core.engine.desk.quarantined()
+    }
+
+    /// Seals what is in memory into parts and drops the WAL below. Blocks; call it from a blocking thread.
+    ///
+    /// # Errors
+    /// When the disk fails; nothing is lost and the next flush tries again.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let _one = lock(&self.core.engine.background);
+        self.flush_locked()
+    }
+
+    fn flush_locked(&self) -> Result<(), StoreError> {
+        let floor = self.freeze()?;
+        flush::seal_frozen(&self.core.engine, floor)
+    }
+
+    fn freeze(&self) -> Result<u64, StoreError> {
+        if let Some(committer) = lock(&self.core.committer).as_mut() {
+            return Ok(committer.freeze(&self.core.engine)?);
+        }
+        let queue = lock(&self.core.queue).clone().ok_or(StoreError::Closed)?;
+        background::freeze(&queue)
+    }
+
+    /// Does one step of background work: a flush when one is due, retention, or one merge. `false` when there is
+    /// nothing to do. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails; nothing is lost and the next step tries again.
+    pub fn maintain(&self) -> Result<bool, StoreError> {
+        let engine = &self.core.engine;
+        let _one = lock(&engine.background);
+        if engine.flush_is_due() {
+            self.flush_locked()?;
+            return Ok(true);
+        }
+        background::tidy_step(engine, false)
+    }
+
+    /// Flushes, then merges each tenant's day of each signal as far as the largest part allows. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails; nothing is lost.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let engine = &self.core.engine;
+        let _one = lock(&engine.background);
+        self.flush_locked()?;
+        while background::tidy_step(engine, true)? {}
+        Ok(())
+    }
+
+    /// Makes `snapshots/<name>`, a data directory with everything acknowledged so far; returns its path. Blocks.
+    ///
+    /// # Errors
+    /// When the name is not acceptable or taken, or the disk fails.
+    pub fn snapshot(&self, name: &str) -> Result<String, StoreError> {
+        let _one = lock(&self.core.engine.background);
+        self.flush_locked()?;
+        snapshot::take(&self.core.engine.desk, name)
+    }
+
+    /// Refuses new writes, answers those that wait, flushes and stops the threads. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails; what was acknowledged is then in the WAL.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.core.stopping.store(true, Ordering::Release);
+        let flushed = self.flush();
+        self.core.stop();
+        flushed
+    }
+}
+
+impl Core {
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        // Dropping the senders ends the loops after what is queued; the message ends it even while a clone exists.
+        if let Some(queue) = lock(&self.queue).take() {
+            let _ = queue.send(Message::Stop);
+        }
+        if let Some(orders) = lock(&self.background).take() {
+            let _ = orders.send(background::Order::Stop);
+        }
+        for worker in lock(&self.workers).drain(..) {
+            let _ = worker.join();
+        }
+        *lock(&self.committer) = None;
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Engine {
+    /// Makes room in the queue, or says what is full.
+    fn reserve(&self, bytes: usize) -> Result<(), Refusal> {
+        let full = |what| {
+            self.gauges.refused_full.inc();
+            Err(Refusal::Full { what, retry_after_s: RETRY_AFTER_S })
+        };
+        if self.memory_bytes() > self.options.memory_bytes_max {
+            return full("the store's memory (memory_bytes_max)");
+        }
+        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before + bytes > self.options.queue_bytes_max {
+            self.release(bytes);
+            return full("the store's queue (queue_bytes_max)");
+        }
+        self.gauges.queue_bytes.set((before + bytes) as i64);
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! Acknowledged means there: random writes, flushes and merges on a simulated disk that loses power at any call, tears
+//! unsynced writes, fills up and fails syncs. After each restart every acknowledged sample is there once.
+
+mod common;
+
+use common::{Samples, T0_MS, batch, labels, now, open, options, read_all};
+use model::metric::stale_nan;
+use model::{Labels, Refusal, Tenant};
+use platform::{Random, SeededRandom, SimDisk};
+use store::{Store, StoreOptions};
+
+/// What was acknowledged, and what was sent without an answer: that may be there or not.
+#[derive(Default)]
+struct Sent {
+    acknowledged: Samples,
+    unanswered: Vec<(Labels, i64, u64)>,
+}
+
+impl Sent {
+    /// Everything acknowledged is there; everything there was sent.
+    fn check(&self, found: &Samples, seed: u64) {
+        for (labels, samples) in &self.acknowledged {
+            let found = found.get(labels).unwrap_or_else(|| panic!("seed {seed}: {labels} is lost"));
+            for (ts_ms, bits) in samples {
+                assert_eq!(found.get(ts_ms), Some(bits), "seed {seed}: {labels} at {ts_ms}");
+            }
+        }
+        for (labels, samples) in found {
+            for (ts_ms, bits) in samples {
+                let known =
+                    self.acknowledged.get(labels).and_then(|samples| samples.get(ts_ms)) == Some(bits);
+                let tried = || self.unanswered.contains(&(labels.clone(), *ts_ms, *bits));
+                assert!(known || tried(), "seed {seed}: {labels} at {ts_ms} was never sent");
+            }
+        }
+    }
+}
+
+struct World {
+    random: SeededRandom,
+    disk: SimDisk,
+    sent: Sent,
+    time_ms: i64,
+    tenants: [Tenant; 2],
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let disk = SimDisk::new(seed);
+        disk.set_tears(seed % 2 == 1);
+        let tenants = [Tenant::default(), Tenant::new("other").expect("tenant")];
+        Self { random: SeededRandom::new(seed), disk, sent: Sent::default(), time_ms: T0_MS, tenants }
+    }
+
+    /// The value of a sample is a function of its series and time, so that a resend is equal.
+    fn value(labels: &Labels, ts_ms: i64) -> f64 {
+        match labels.hash128() as u64 % 5 {
+            0 => 1.0,
+            1 => (ts_ms - T0_MS) as f64 / 1000.0,
+            2 if ts_ms % 7 == 0 => stale_nan(),
+            2 => (ts_ms % 1000) as f64 / 100.0,
+            3 => (ts_ms as f64).sqrt(),
+            _ => f64::NAN,
+        }
+    }
+
+    fn write(&mut self, store: &Store) -> Result<(), Refusal> {
+        let tenant = &self.tenants[usize::from(self.random.below(8) == 0)];
+        let mut samples = Vec::new();
+        for _ in 0..=self.random.below(30) {
+            let metric = ["cpu", "memory", "up"][self.random.below(3) as usize];
+            // The tenant is a label too, so that one model serves both.
+            let labels = labels(metric, self.random.below(20));
+            let labels = labels.iter().map(|label| (label.name.clone(), label.value.clone()));
+            let labels = Labels::from_pairs(labels.chain([("tenant".into(), tenant.as_str().into())]));
+            let late = if self.random.below(10) == 0 { 86_400_000 } else { 0 };
+            let ts_ms = self.time_ms - late - i64::try_from(self.random.below(60_000)).expect("small");
+            let value = Self::value(&labels, ts_ms);
+            samples.push((labels, ts_ms, value));
+        }
+        self.time_ms += 15_000;
+        let answer = now(store.write_metrics(tenant, batch(samples.clone())));
+        for (labels, ts_ms, value) in samples {
+            if answer.is_ok() {
+                self.sent.acknowledged.entry(labels).or_default().insert(ts_ms, value.to_bits());
+            } else {
+                self.sent.unanswered.push((labels, ts_ms, value.to_bits()));
+            }
+        }
+        answer.map(|accepted| assert_eq!(accepted.rejected, 0, "{accepted:?}"))
+    }
+
+    fn check(&self, store: &Store, seed: u64) {
+        let mut found = Samples::new();
+        for tenant in &self.tenants {
+            found.extend(read_all(&*store.metrics(), tenant));
+        }
+        self.sent.check(&found, seed);
+    }
+
+    fn step(&mut self, store: &Store) {
+        match self.random.below(12) {
+            0 => drop(store.flush()),
+            1 => drop(store.maintain()),
+            2 => drop(store.compact()),
+            _ => drop(self.write(store)),
+        }
+    }
+}
+
+fn small() -> StoreOptions {
+    StoreOptions { segment_bytes_max: 4096, ..options() }
+}
+
+#[test]
+fn power_fails_at_any_call() {
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        for _ in 0..6 {
+            let Ok(store) = open(&world.disk, small()) else {
+                // Power failed while opening; the next round opens again.
+                world.disk.crash();
+                continue;
+            };
+            world.check(&store, seed);
+            world.disk.fail_power_in(world.random.below(400));
+            for _ in 0..60 {
+                world.step(&store);
+            }
+            drop(store);
+            world.disk.crash();
+            if world.random.below(3) == 0 {
+                world.disk.fail_power_in(world.random.below(30));
+            }
+        }
+        world.disk.crash();
+        let store = open(&world.disk, small()).expect("open");
+        world.check(&store, seed);
+        assert_eq!(store.quarantined(), [], "seed {seed}");
+        store.compact().expect("compact");
+        world.check(&store, seed);
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    for seed in 100..120 {
+        let mut world = World::new(seed);
+        world.disk.set_capacity(10_000 + world.random.below(20_000));
+        let store = open(&world.disk, small()).expect("open");
+        let mut refused = 0;
+        for _ in 0..400 {
+            match world.random.below(20) {
+                0 => drop(store.flush()),
+                1 => drop(store.maintain()),
+                _ => refused += u32::from(matches!(world.write(&store), Err(Refusal::Storage(_)))),
+            }
+        }
+        assert!(refused > 0, "seed {seed}: the disk never filled up");
+        world.check(&store, seed);
+        drop(store);
+        world.disk.crash();
+        world.disk.set_capacity(u64::MAX);
+        let store = open(&world.disk, small()).expect("open");
+        world.check(&store, seed);
+        world.write(&store).expect("there is room again");
+        store.compact().expect("compact");
+        world.check(&store, seed);
+    }
+}
+
+#[test]
+fn a_failed_sync_is_a_refusal() {
+    for seed in 200..220 {
+        let mut world = World::new(seed);
+        let store = open(&world.disk, small()).expect("open");
+        for _ in 0..20 {
+            world.disk.fail_sync_in(1 + world.random.below(4));
+            for _ in 0..6 {
+                world.step(&store);
+            }
+        }
+        world.check(&store, seed);
+        drop(store);
+        world.disk.crash();
+        let store = open(&world.disk, small()).expect("open");
+        world.check(&store, seed);
+    }
+}
