@@ -127,6 +127,7 @@ pub(crate) fn tidy_step(engine: &Engine, all: bool) -> Result<bool, StoreError> 
     let done = retention::retire(engine)?
         || merge::merge_one(engine, &engine.metrics, all)?
         || merge::merge_one(engine, &engine.logs, all)?
+        || merge::merge_one(engine, &engine.spans, all)?
         || merge::merge_one(engine, &engine.changes, all)?;
     if done {
         engine.measure();

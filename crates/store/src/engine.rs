@@ -7,6 +7,7 @@ use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::options::StoreOptions;
 use crate::shelf::Shelves;
+use crate::spans::Spans;
 use platform::SharedClock;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ pub(crate) struct Engine {
     pub(crate) gauges: Gauges,
     pub(crate) metrics: Arc<Shelves<Metrics>>,
     pub(crate) logs: Arc<Shelves<Logs>>,
+    pub(crate) spans: Arc<Shelves<Spans>>,
     pub(crate) changes: Arc<Shelves<Changes>>,
     pub(crate) queued: AtomicUsize,
     /// Monotonic time of the last flush, nanoseconds.
@@ -37,6 +39,10 @@ macro_rules! for_each_signal {
         }
         {
             let $shelves = &engine.logs;
+            $body;
+        }
+        {
+            let $shelves = &engine.spans;
             $body;
         }
         {

@@ -37,6 +37,7 @@ pub(crate) fn seal_frozen(engine: &Engine, floor: u64) -> Result<(), StoreError>
 fn seal_all(engine: &Engine, floor: u64, written: &mut Vec<PartInfo>) -> Result<(), StoreError> {
     let metrics = seal(engine, &engine.metrics, written)?;
     let logs = seal(engine, &engine.logs, written)?;
+    let spans = seal(engine, &engine.spans, written)?;
     let changes = seal(engine, &engine.changes, written)?;
     engine.desk.edit(|manifest| {
         manifest.wal_floor = floor;
@@ -44,6 +45,7 @@ fn seal_all(engine: &Engine, floor: u64, written: &mut Vec<PartInfo>) -> Result<
     })?;
     show(engine, &engine.metrics, metrics);
     show(engine, &engine.logs, logs);
+    show(engine, &engine.spans, spans);
     show(engine, &engine.changes, changes);
     Ok(())
 }

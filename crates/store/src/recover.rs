@@ -22,7 +22,7 @@ pub(crate) fn recover(engine: &Engine) -> Result<(Recovery, u64), StoreError> {
         match info.kind {
             SignalKind::Metrics => shelve(engine, &engine.metrics, info),
             SignalKind::Logs => shelve(engine, &engine.logs, info),
-            SignalKind::Spans => {}
+            SignalKind::Spans => shelve(engine, &engine.spans, info),
             SignalKind::Changes => shelve(engine, &engine.changes, info),
         }
     }
@@ -84,7 +84,7 @@ fn apply(engine: &Engine, metrics: &mut Replay, record: &Record<'_>) -> Result<(
     match record.kind {
         SignalKind::Metrics => metrics.apply(&engine.metrics.active(&record.tenant), record),
         SignalKind::Logs => decode_and_apply(&engine.logs, record),
-        SignalKind::Spans => Ok(()),
+        SignalKind::Spans => decode_and_apply(&engine.spans, record),
         SignalKind::Changes => decode_and_apply(&engine.changes, record),
     }
 }

@@ -14,10 +14,11 @@ use crate::options::{StoreOptions, SyncMode, Threads};
 use crate::recover;
 use crate::shelf::{Shelves, Source};
 use crate::signal::Signal;
+use crate::spans::Spans;
 use crate::wal::WalWriter;
 use crate::{flush, snapshot};
-use model::scan::{Completeness, LogSource, MetricSource, ScanError};
-use model::{Accepted, Change, LogBatch, MetricBatch, Refusal, Tenant};
+use model::scan::{Completeness, LogSource, MetricSource, ScanError, SpanSource};
+use model::{Accepted, Change, LogBatch, MetricBatch, Refusal, SpanBatch, Tenant};
 use platform::metrics::Registry;
 use platform::{SharedClock, SharedDisk};
 use std::future::Future;
@@ -89,6 +90,7 @@ impl Store {
             gauges: Gauges::new(registry),
             metrics: Arc::default(),
             logs: Arc::default(),
+            spans: Arc::default(),
             changes: Arc::default(),
             queued: AtomicUsize::new(0),
             flushed_at_ns: AtomicI64::new(0),
@@ -157,6 +159,19 @@ impl Store {
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
         let records = batch.entries.len() as u64;
         self.write_encoded(self.core.engine.logs.clone(), tenant, batch, records)
+    }
+
+    /// Takes spans, like [`write_metrics`](Self::write_metrics).
+    ///
+    /// # Errors
+    /// A [`Refusal`]; then nothing was taken.
+    pub fn write_spans(
+        &self,
+        tenant: &Tenant,
+        batch: SpanBatch,
+    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
+        let records = batch.spans.len() as u64;
+        self.write_encoded(self.core.engine.spans.clone(), tenant, batch, records)
     }
 
     /// Takes a change record; a resend of its id changes nothing.
@@ -232,6 +247,12 @@ impl Store {
     #[must_use]
     pub fn logs(&self) -> Arc<dyn LogSource> {
         Arc::new(Source::<Logs>::new(self.core.engine.logs.clone(), self.core.engine.desk.clone()))
+    }
+
+    /// Reads spans.
+    #[must_use]
+    pub fn spans(&self) -> Arc<dyn SpanSource> {
+        Arc::new(Source::<Spans>::new(self.core.engine.spans.clone(), self.core.engine.desk.clone()))
     }
 
     /// The tenant's changes with `range.start <= ts_ns < range.end`, by time, and what is missing.
