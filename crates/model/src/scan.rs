@@ -134,6 +134,10 @@ pub struct SeriesColumns {
     pub values: Vec<f64>,
     /// Histogram samples, staleness markers included.
     pub histograms: Vec<(i64, Arc<FloatHistogram>)>,
+    /// When each float sample's counting began, milliseconds, 0 for unknown; empty when no sample says so.
+    pub start_ms: Vec<i64>,
+    /// The same of the histogram samples.
+    pub histogram_start_ms: Vec<i64>,
 }
 
 impl SeriesColumns {
@@ -142,6 +146,8 @@ impl SeriesColumns {
         self.ts_ms.clear();
         self.values.clear();
         self.histograms.clear();
+        self.start_ms.clear();
+        self.histogram_start_ms.clear();
     }
 }
 

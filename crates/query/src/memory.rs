@@ -1,6 +1,8 @@
 //! Sources that keep everything in memory: the plain references that engines are tested on and `store` is checked
 //! against. They answer exactly what the ports in `model::scan` promise and nothing faster.
 
+mod metrics;
 mod spans;
 
+pub use metrics::MemoryMetrics;
 pub use spans::MemorySpans;

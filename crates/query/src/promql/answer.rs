@@ -123,7 +123,9 @@ impl From<language::promql::ParseError> for PromError {
 impl From<ScanError> for PromError {
     fn from(error: ScanError) -> Self {
         match error {
-            ScanError::Canceled => Self::new(PromErrorKind::Canceled, "query was canceled in query execution"),
+            ScanError::Canceled => {
+                Self::new(PromErrorKind::Canceled, "query was canceled in query execution")
+            }
             ScanError::Timeout => Self::new(PromErrorKind::Timeout, "query timed out in query execution"),
             ScanError::TooMuch { .. } => Self::execution(TOO_MANY_SAMPLES),
             ScanError::Storage(_) => Self::new(PromErrorKind::Internal, error.to_string()),
