@@ -17,6 +17,8 @@ mod value;
 
 pub use answer::{PromAnswer, PromError, PromErrorKind, PromValue, Sample, SampleValue, Series};
 
+pub use histogram::{add_histograms, compacted as compact_histogram};
+
 use annotation::Notes;
 use eval::{Context, merge_rows};
 use language::promql;

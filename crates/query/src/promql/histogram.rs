@@ -19,6 +19,14 @@ pub(crate) use work::{HistogramMean, Incompatible, Outcome, Work};
 use model::FloatHistogram;
 use model::histogram::ResetHint;
 
+/// The sum (or difference) of two native histograms; `None` when one has exponential and the other custom buckets.
+#[must_use]
+pub fn add_histograms(a: &FloatHistogram, b: &FloatHistogram, subtract: bool) -> Option<FloatHistogram> {
+    let mut work = Work::from(a);
+    let outcome = if subtract { work.subtract(b) } else { work.add(b) };
+    outcome.ok().map(|_| work.finish())
+}
+
 /// `h * factor`.
 pub(crate) fn scaled(h: &FloatHistogram, factor: f64) -> FloatHistogram {
     let mut out = h.clone();
@@ -52,8 +60,9 @@ fn map_counts(h: &mut FloatHistogram, apply: impl Fn(f64) -> f64) {
     }
 }
 
-/// Without empty buckets, so that equal histograms look equal.
-pub(crate) fn compacted(mut h: FloatHistogram) -> FloatHistogram {
+/// The histogram without empty buckets, so that equal histograms look equal.
+#[must_use]
+pub fn compacted(mut h: FloatHistogram) -> FloatHistogram {
     let positive =
         buckets::indexed(&h.positive_spans, &h.positive_buckets).filter(|(_, count)| *count != 0.0);
     let (positive_spans, positive_buckets) = buckets::pack(positive);
