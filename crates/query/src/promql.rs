@@ -13,10 +13,12 @@ mod histogram;
 mod kahan;
 mod matching;
 mod select;
+mod totals;
 mod value;
 
 pub use answer::{PromAnswer, PromError, PromErrorKind, PromValue, Sample, SampleValue, Series};
 
+pub(crate) use histogram::detect_reset;
 pub use histogram::{add_histograms, compacted as compact_histogram};
 
 use annotation::Notes;
@@ -79,7 +81,7 @@ impl Engine {
     ) -> Result<PromAnswer, PromError> {
         let expr = promql::parse(query)?;
         let grid = Grid::instant(ts_ms);
-        let context = context(source, tenant, options, budget, grid);
+        let context = context(source, tenant, options, budget, (grid, &expr));
         let value = match expr.unparen() {
             range @ (Expr::Matrix(_) | Expr::Subquery(_)) => raw_series(&context, range, grid)?,
             _ => match context.eval(&expr, grid)? {
@@ -130,7 +132,7 @@ impl Engine {
         if grid.len() as u64 > options.samples_max {
             return Err(PromError::execution(answer::TOO_MANY_SAMPLES));
         }
-        let context = context(source, tenant, options, budget, grid);
+        let context = context(source, tenant, options, budget, (grid, &expr));
         let rows = match context.eval(&expr, grid)? {
             Value::Rows(rows) => finish_names(rows)?,
             Value::Scalar(values) => {
@@ -151,7 +153,7 @@ fn context<'q>(
     tenant: &'q Tenant,
     options: &'q QueryOptions,
     budget: &'q Budget,
-    query: Grid,
+    (query, expr): (Grid, &Expr),
 ) -> Context<'q> {
     Context {
         source,
@@ -159,6 +161,7 @@ fn context<'q>(
         options,
         budget,
         query,
+        totals_only: totals::selectors(expr),
         notes: Notes::default(),
         completeness: RefCell::default(),
         live: std::cell::Cell::default(),

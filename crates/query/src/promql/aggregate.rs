@@ -6,11 +6,11 @@ mod select;
 use super::annotation::Note;
 use super::answer::PromError;
 use super::eval::{Context, Result, merge_rows, weight};
-use super::histogram;
 use super::value::{Cell, Grid, Row};
+use super::{call, histogram};
 use accumulate::Accumulator;
 use language::promql::ast::{Aggregate, AggregateOp, Expr};
-use language::promql::format_number;
+use language::promql::{format_number, quote};
 use model::Labels;
 use model::labels::METRIC_NAME;
 use std::collections::HashMap;
@@ -105,8 +105,8 @@ fn count_values(context: &Context<'_>, aggregate: &Aggregate, grid: Grid) -> Res
         Some(Expr::String(text)) => text.value.clone(),
         _ => String::new(),
     };
-    if label.is_empty() {
-        return Err(PromError::execution("invalid label name \"\""));
+    if !call::is_label_name(&label) {
+        return Err(PromError::execution(format!("invalid label name {}", quote(&label))));
     }
     let mut clause = aggregate.clone();
     if !clause.without {

@@ -22,6 +22,7 @@ use language::promql::ast::{Call, Expr, Extension, ValueType};
 use model::{Labels, MatchOp};
 use std::collections::{HashMap, HashSet};
 
+pub(crate) use label::is_label_name;
 pub(crate) use simple::{go_max, go_min};
 pub(crate) use window::quantile_of;
 

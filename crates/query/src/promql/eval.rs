@@ -26,6 +26,8 @@ pub(crate) struct Context<'q> {
     pub(crate) budget: &'q Budget,
     /// The whole query's times.
     pub(crate) query: Grid,
+    /// Selectors of which only the histograms' counts and sums are used.
+    pub(crate) totals_only: Vec<Span>,
     pub(crate) notes: Notes,
     pub(crate) completeness: RefCell<Completeness>,
     pub(crate) live: Counter<u64>,

@@ -5,6 +5,7 @@ use super::annotation::Note;
 use super::answer::PromError;
 use super::eval::{Context, Result, Sink, weight};
 use super::histogram::{Work, detect_reset, scaled};
+use super::totals;
 use super::value::{Cell, Columns, Grid, Row};
 use language::promql::ast::{Expr, Extension, Span, Subquery, VectorSelector};
 use model::histogram::ResetHint;
@@ -39,13 +40,13 @@ pub(crate) fn scan(
     context: &Context<'_>,
     matchers: &[model::Matcher],
     (start_ms, end_ms): (i64, i64),
-    on_series: &mut dyn FnMut(Labels, &SeriesColumns) -> Result<()>,
+    on_series: &mut dyn FnMut(Labels, &mut SeriesColumns) -> Result<()>,
 ) -> Result<()> {
     let select = SeriesSelect { matchers: matchers.to_vec(), start_ms, end_ms };
     let mut cursor = context.source.select(context.tenant, &select, context.budget)?;
     let mut columns = SeriesColumns::default();
     while let Some(labels) = cursor.next(&mut columns)? {
-        on_series(labels, &columns)?;
+        on_series(labels, &mut columns)?;
     }
     context.completeness.borrow_mut().merge(cursor.completeness());
     Ok(())
@@ -117,7 +118,11 @@ pub(crate) fn instant(
         return smoothed(context, selector, grid, sink);
     }
     let range = (first.saturating_sub(lookback).saturating_add(1), last);
+    let totals = context.totals_only.contains(&selector.span);
     scan(context, &selector.matchers, range, &mut |labels, columns| {
+        if totals {
+            totals::reduce(&mut columns.histograms);
+        }
         let mut latest = Latest::new(columns);
         let cell = |step| latest.at(reference.of(step), lookback).map_or(Cell::Empty, |found| found.cell);
         let row = Row::new(labels, grid.times().map(cell).collect());
@@ -347,7 +352,10 @@ impl<'e> Range<'e> {
             Source::Series(selector) => {
                 let range = (start.saturating_add(1), last.saturating_add(after));
                 scan(context, &selector.matchers, range, &mut |labels, columns| {
-                    let columns = fresh(columns);
+                    let mut columns = fresh(columns);
+                    if context.totals_only.contains(&selector.span) {
+                        totals::reduce(&mut columns.histograms);
+                    }
                     let held = (columns.ts.len() + columns.histograms.len()) as u64;
                     context.hold(held)?;
                     on_series(&labels, false, columns)?;

@@ -20,9 +20,13 @@ fn set_label(row: &mut Row, name: &str, value: &str) {
     }
 }
 
-/// Any text but the empty one names a label.
+/// Whether `name` can name a label: any text. Bytes of a literal that are no UTF-8 became replacement characters.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
+}
+
 fn check_name(name: &str, role: &str, function: &str) -> Result<()> {
-    if name.is_empty() {
+    if !is_label_name(name) {
         return Err(PromError::execution(format!("invalid {role} label name in {function}(): {name}")));
     }
     Ok(())

@@ -116,9 +116,9 @@ fn check_matrix(eval: &Eval, series: &[Series]) -> Result<(), String> {
                 Item::Float(expected) => {
                     floats.next().is_some_and(|(at, value)| *at == ts && almost_equal(*expected, *value))
                 }
-                Item::Histogram(expected, hinted) => histograms
-                    .next()
-                    .is_some_and(|(at, h)| *at == ts && same_histogram(expected, h, *hinted)),
+                Item::Histogram(expected, hinted) => {
+                    histograms.next().is_some_and(|(at, h)| *at == ts && same_histogram(expected, h, *hinted))
+                }
             };
             if !matches {
                 return Err(format!("got {one:?}, expected {item:?} at {ts}"));
@@ -130,7 +130,8 @@ fn check_matrix(eval: &Eval, series: &[Series]) -> Result<(), String> {
         }
     }
     let found = |labels: &Labels| series.iter().any(|one| one.labels == *labels);
-    match eval.series.iter().find(|(labels, items)| !found(labels) && items.iter().any(|i| *i != Item::None)) {
+    match eval.series.iter().find(|(labels, items)| !found(labels) && items.iter().any(|i| *i != Item::None))
+    {
         Some((labels, _)) => Err(format!("expected {labels}, not found")),
         None => Ok(()),
     }
@@ -152,9 +153,8 @@ fn almost_equal(a: f64, b: f64) -> bool {
 
 fn same_histogram(expected: &FloatHistogram, found: &FloatHistogram, hinted: bool) -> bool {
     let (a, b) = (compact_histogram(expected.clone()), compact_histogram(found.clone()));
-    let numbers = |x: &[f64], y: &[f64]| {
-        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| almost_equal(*x, *y))
-    };
+    let numbers =
+        |x: &[f64], y: &[f64]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| almost_equal(*x, *y));
     a.schema == b.schema
         && numbers(&[a.count, a.sum, a.zero_count], &[b.count, b.sum, b.zero_count])
         && a.zero_threshold.total_cmp(&b.zero_threshold).is_eq()

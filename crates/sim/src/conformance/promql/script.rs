@@ -63,7 +63,11 @@ pub(super) struct Eval {
 impl Eval {
     /// Whether the query makes no sense as a range query.
     pub(super) fn instant_only(&self) -> bool {
-        self.ordered || self.text.is_some() || self.range_vector.is_some()
+        let of_the_query = ["start()", "end()", "range()", "step()"];
+        self.ordered
+            || self.text.is_some()
+            || self.range_vector.is_some()
+            || of_the_query.iter().any(|function| self.query.contains(function))
     }
 
     pub(super) fn expects_scalar(&self) -> bool {
@@ -170,7 +174,8 @@ type Parsed = (usize, Result<Command, String>);
 
 /// Commands with the line (from 1) they start at.
 pub(super) fn parse(text: &str) -> Vec<Parsed> {
-    let clean = |line: &'_ str| if line.trim().starts_with('#') { String::new() } else { line.trim().to_owned() };
+    let clean =
+        |line: &'_ str| if line.trim().starts_with('#') { String::new() } else { line.trim().to_owned() };
     let lines: Vec<String> = text.lines().map(clean).collect();
     let mut out = Vec::new();
     let mut at = 0;
