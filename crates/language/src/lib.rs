@@ -2,4 +2,5 @@
 
 pub mod logql;
 pub mod promql;
+pub mod template;
 pub mod traceql;

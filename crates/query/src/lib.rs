@@ -5,4 +5,5 @@ pub mod logql;
 pub mod memory;
 pub mod promql;
 mod spans;
+pub mod template;
 pub mod traceql;

@@ -5,19 +5,33 @@
 //! knows HTTP or JSON bodies; nothing here reads a clock.
 
 mod answer;
+mod binary;
+mod filters;
+mod ip;
+mod json;
 mod labels;
+mod lines;
+mod logfmt;
 mod meta;
+mod pattern;
+mod pipeline;
+mod record;
 mod run;
+mod samples;
+mod streams;
 mod tail;
+mod value;
+mod vectors;
+mod window;
 
 pub use answer::{
-    DetectedField, DetectedLabel, LogAnswer, LogError, LogParams, LogQueryStats, LogSample, LogSeries, LogValue,
-    OutEntry, OutStream, VolumeBy, VolumeParams,
+    DetectedField, DetectedLabel, LogAnswer, LogError, LogParams, LogQueryStats, LogSample, LogSeries,
+    LogValue, OutEntry, OutStream, VolumeBy, VolumeParams,
 };
 pub use labels::LabelSet;
 pub use meta::{
-    MetaRange, detected_field_values, detected_fields, detected_labels, label_values, labels, series, stats, volume,
-    volume_range,
+    MetaRange, detected_field_values, detected_fields, detected_labels, label_values, labels, series, stats,
+    volume, volume_range,
 };
 pub use run::query;
 pub use tail::Tail;

@@ -39,14 +39,36 @@ pub(super) enum Kind {
 }
 
 const KEYWORDS: &[&str] = &[
-    "by", "without", "bool", "on", "ignoring", "group_left", "group_right", "offset", "or", "and", "unless", "unwrap",
-    "json", "logfmt", "regexp", "pattern", "unpack", "line_format", "label_format", "decolorize", "drop", "keep", "of",
+    "by",
+    "without",
+    "bool",
+    "on",
+    "ignoring",
+    "group_left",
+    "group_right",
+    "offset",
+    "or",
+    "and",
+    "unless",
+    "unwrap",
+    "json",
+    "logfmt",
+    "regexp",
+    "pattern",
+    "unpack",
+    "line_format",
+    "label_format",
+    "decolorize",
+    "drop",
+    "keep",
+    "of",
 ];
-const FUNCTIONS: &[&str] = &["ip", "vector", "label_replace", "bytes", "duration", "duration_seconds", "variants"];
+const FUNCTIONS: &[&str] =
+    &["ip", "vector", "label_replace", "bytes", "duration", "duration_seconds", "variants"];
 /// Longest first.
 const PUNCTUATION: &[&str] = &[
-    "|=", "|~", "|>", "!=", "!~", "!>", "=~", "==", ">=", "<=", "{", "}", "(", ")", "[", "]", ",", "|", "=", ">", "<",
-    "+", "-", "*", "/", "%", "^", ".",
+    "|=", "|~", "|>", "!=", "!~", "!>", "=~", "==", ">=", "<=", "{", "}", "(", ")", "[", "]", ",", "|", "=",
+    ">", "<", "+", "-", "*", "/", "%", "^", ".",
 ];
 
 impl Kind {
@@ -200,14 +222,19 @@ impl<'a> Lexer<'a> {
         };
         let duration = unit(".nuµμmshdwy");
         let text = rest.get(..length + duration).unwrap_or_default();
-        if duration > 0 && let Ok(ns) = units::parse_duration(text) {
+        if duration > 0
+            && let Ok(ns) = units::parse_duration(text)
+        {
             self.advance(text.len());
             return Ok((Kind::Duration(ns), true));
         }
         let size = unit("BKMGTPEkib");
         let text = rest.get(..length + size).unwrap_or_default();
         let plain = text.get(length..).unwrap_or_default();
-        if size > 0 && !plain.ends_with('b') && let Ok(bytes) = units::parse_bytes(text) {
+        if size > 0
+            && !plain.ends_with('b')
+            && let Ok(bytes) = units::parse_bytes(text)
+        {
             self.advance(text.len());
             return Ok((Kind::Bytes(bytes), true));
         }
@@ -228,7 +255,9 @@ impl<'a> Lexer<'a> {
         if call && let Some(op) = RangeOp::from_text(&lower) {
             return Kind::RangeOp(op);
         }
-        if (call || before_grouping(after)) && let Some(op) = VectorOp::from_text(&lower) {
+        if (call || before_grouping(after))
+            && let Some(op) = VectorOp::from_text(&lower)
+        {
             return Kind::VectorOp(op);
         }
         if call && let Some(function) = FUNCTIONS.iter().find(|function| **function == lower) {

@@ -1,8 +1,8 @@
 //! Tokens to tree: the expressions. Stages are in `pipeline.rs`, conditions in `filter.rs`.
 
 use super::ast::{
-    BinOp, BinaryExpr, Expr, Group, Grouping, LogExpr, LogRange, MatchOn, Modifier, RangeExpr, RangeOp, Stage, Unwrap,
-    VectorExpr, VectorOp,
+    BinOp, BinaryExpr, Expr, Group, Grouping, LogExpr, LogRange, MatchOn, Modifier, RangeExpr, RangeOp,
+    Stage, Unwrap, VectorExpr, VectorOp,
 };
 use super::error::ParseError;
 use super::lexer::{Kind, Token, lex};
@@ -93,7 +93,11 @@ impl Parser {
             return ParseError::meaning("syntax error: unexpected $end");
         };
         let name = token.kind.name();
-        let list = if expecting.is_empty() { String::new() } else { format!(", expecting {}", expecting.join(" or ")) };
+        let list = if expecting.is_empty() {
+            String::new()
+        } else {
+            format!(", expecting {}", expecting.join(" or "))
+        };
         ParseError::at(token.at, format!("syntax error: unexpected {name}{list}"))
     }
 
@@ -213,7 +217,9 @@ impl Parser {
             Kind::VectorOp(op) => self.vector_expr(op),
             Kind::Function("vector") => self.vector_literal(),
             Kind::Function("label_replace") => self.label_replace(),
-            Kind::Function("variants") => Err(ParseError::meaning("multi variant queries are disabled for this instance")),
+            Kind::Function("variants") => {
+                Err(ParseError::meaning("multi variant queries are disabled for this instance"))
+            }
             _ => Err(self.unexpected(&[])),
         }
     }
@@ -332,7 +338,8 @@ impl Parser {
         };
         self.expect(")", &[")"])?;
         let grouping = self.grouping()?;
-        let range = LogRange { log: parts.log, unwrap: parts.unwrap, interval_ns, offset_ns: parts.offset_ns };
+        let range =
+            LogRange { log: parts.log, unwrap: parts.unwrap, interval_ns, offset_ns: parts.offset_ns };
         let expr = RangeExpr { op, param, range, grouping };
         check_range(&expr)?;
         Ok(expr)
@@ -451,10 +458,14 @@ fn vector_param(op: VectorOp, text: Option<&str>) -> Result<Option<i64>, ParseEr
     match text {
         None if takes => Err(ParseError::meaning(format!("parameter required for operation {name}"))),
         None => Ok(None),
-        Some(text) if !takes => Err(ParseError::meaning(format!("unsupported parameter for operation {name}({text},"))),
+        Some(text) if !takes => {
+            Err(ParseError::meaning(format!("unsupported parameter for operation {name}({text},")))
+        }
         Some(text) => match text.parse::<i64>() {
             Ok(k) if k > 0 => Ok(Some(k)),
-            Ok(_) => Err(ParseError::meaning(format!("invalid parameter (must be greater than 0) {name}({text}"))),
+            Ok(_) => {
+                Err(ParseError::meaning(format!("invalid parameter (must be greater than 0) {name}({text}")))
+            }
             Err(_) => Err(ParseError::meaning(format!("invalid parameter {name}({text},"))),
         },
     }
@@ -471,7 +482,9 @@ fn binary(op: BinOp, modifier: Modifier, lhs: Expr, rhs: Expr) -> Result<Expr, P
         }
         if let (true, Expr::Literal(value)) = (op.is_set(), expr) {
             let op = op.as_str();
-            let message = format!("unexpected literal for {side} leg of logical/set binary operation ({op}): {value:.6}");
+            let message = format!(
+                "unexpected literal for {side} leg of logical/set binary operation ({op}): {value:.6}"
+            );
             return Err(ParseError::meaning(message));
         }
     }

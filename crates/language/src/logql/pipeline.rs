@@ -66,8 +66,8 @@ impl Parser {
             })
         };
         match word {
-            "json" | "logfmt" | "regexp" | "pattern" | "unpack" | "line_format" | "label_format" | "decolorize"
-            | "drop" | "keep" => stage(self),
+            "json" | "logfmt" | "regexp" | "pattern" | "unpack" | "line_format" | "label_format"
+            | "decolorize" | "drop" | "keep" => stage(self),
             _ => Err(self.unexpected(&[])),
         }
     }
@@ -123,7 +123,8 @@ impl Parser {
         loop {
             let name = self.identifier(&["IDENTIFIER"])?;
             if matches!(self.peek(), Kind::Punct("=" | "!=" | "=~" | "!~"))
-                && (matches!(self.peek(), Kind::Punct("=" | "=~")) || matches!(self.peek_at(1), Kind::Text(_)))
+                && (matches!(self.peek(), Kind::Punct("=" | "=~"))
+                    || matches!(self.peek_at(1), Kind::Text(_)))
             {
                 let op = self.match_op(&[])?;
                 let value = self.string(&["STRING"])?;

@@ -30,7 +30,12 @@ fn layout(expr: &Expr, level: usize) -> String {
         Expr::LabelReplace { inner, dst, replacement, src, regex } => {
             let inside = pad(level + 1);
             let texts = [dst, replacement, src, regex].map(|text| format!("{inside}{}", quote(text)));
-            format!("{0}label_replace(\n{1},\n{2}\n{0})", pad(level), layout(inner, level + 1), texts.join(",\n"))
+            format!(
+                "{0}label_replace(\n{1},\n{2}\n{0})",
+                pad(level),
+                layout(inner, level + 1),
+                texts.join(",\n")
+            )
         }
         Expr::Literal(_) | Expr::VectorLiteral(_) => line,
     }

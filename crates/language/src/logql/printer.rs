@@ -1,8 +1,8 @@
 //! Tree to text, one line, in the spelling Loki uses; the result parses to the same tree.
 
 use super::ast::{
-    Assign, BinOp, BinaryExpr, Conversion, Expr, FieldFilter, Group, Grouping, LabelFilter, LabelFormat, LineFilter,
-    LogExpr, LogRange, Modifier, Operand, RangeExpr, Stage, Unwrap, VectorExpr,
+    Assign, BinOp, BinaryExpr, Conversion, Expr, FieldFilter, Group, Grouping, LabelFilter, LabelFormat,
+    LineFilter, LogExpr, LogRange, Modifier, Operand, RangeExpr, Stage, Unwrap, VectorExpr,
 };
 use super::units::{go_duration, quote, range_text};
 use model::Matcher;
@@ -27,7 +27,11 @@ impl Display for Expr {
 
 /// A float as Go's `%g`-like shortest form prints it in LogQL.
 pub(super) fn number(value: f64) -> String {
-    if value.abs() >= 1e21 || (value != 0.0 && value.abs() < 1e-6) { format!("{value:e}") } else { format!("{value}") }
+    if value.abs() >= 1e21 || (value != 0.0 && value.abs() < 1e-6) {
+        format!("{value:e}")
+    } else {
+        format!("{value}")
+    }
 }
 
 fn join<T: Display>(items: &[T], separator: &str) -> String {

@@ -19,18 +19,29 @@ pub fn explain(pattern: &str, shown: &str) -> String {
         Err(error) => match error.kind() {
             ErrorKind::GroupUnclosed => format!("missing closing ): `{shown}`"),
             ErrorKind::GroupUnopened => format!("unexpected ): `{shown}`"),
-            ErrorKind::ClassUnclosed => format!("missing closing ]: `{}`", tail(pattern, error.span().start.offset)),
+            ErrorKind::ClassUnclosed => {
+                format!("missing closing ]: `{}`", tail(pattern, error.span().start.offset))
+            }
             ErrorKind::RepetitionMissing => {
                 let at = error.span().start.offset;
-                format!("missing argument to repetition operator: `{}`", tail(pattern, at).chars().take(1).collect::<String>())
+                format!(
+                    "missing argument to repetition operator: `{}`",
+                    tail(pattern, at).chars().take(1).collect::<String>()
+                )
             }
-            ErrorKind::EscapeUnrecognized => format!("invalid escape sequence: `{}`", span(pattern, error.span())),
+            ErrorKind::EscapeUnrecognized => {
+                format!("invalid escape sequence: `{}`", span(pattern, error.span()))
+            }
             ErrorKind::EscapeUnexpectedEof => "trailing backslash at end of expression: ``".to_owned(),
-            ErrorKind::ClassRangeInvalid => format!("invalid character class range: `{}`", span(pattern, error.span())),
+            ErrorKind::ClassRangeInvalid => {
+                format!("invalid character class range: `{}`", span(pattern, error.span()))
+            }
             ErrorKind::GroupNameDuplicate { .. } => {
                 format!("duplicate capture group name: `{}`", span(pattern, error.span()))
             }
-            ErrorKind::RepetitionCountInvalid => format!("invalid repeat count: `{}`", span(pattern, error.span())),
+            ErrorKind::RepetitionCountInvalid => {
+                format!("invalid repeat count: `{}`", span(pattern, error.span()))
+            }
             _ => format!("invalid or unsupported Perl syntax: `{}`", span(pattern, error.span())),
         },
         Ok(_) => format!("expression is not supported or too large: `{shown}`"),

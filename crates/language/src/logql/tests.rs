@@ -16,7 +16,10 @@ fn fails(query: &str, error: &str) {
 
 #[test]
 fn queries_print_in_one_spelling() {
-    check(r#"{a="b",c=~"d"}|="x" or ip("1.1.1.1")!="y""#, r#"{a="b", c=~"d"} |= "x" or ip("1.1.1.1") != "y""#);
+    check(
+        r#"{a="b",c=~"d"}|="x" or ip("1.1.1.1")!="y""#,
+        r#"{a="b", c=~"d"} |= "x" or ip("1.1.1.1") != "y""#,
+    );
     check(
         r#"{a="b"} | json x="a.b", y | logfmt --strict --keep-empty z | unpack | decolorize"#,
         r#"{a="b"} | json x="a.b",y="y" | logfmt --strict --keep-empty z="z" | unpack | decolorize"#,
@@ -26,7 +29,10 @@ fn queries_print_in_one_spelling() {
         r#"{a="b"} | ( ( x==1 , y>5s ) or ( z<1000B , w="a" ) )"#,
     );
     check(r#"SUM by (a) (rate({a="b"}[5m]))"#, r#"sum by (a)(rate({a="b"}[5m]))"#);
-    check(r#"topk(2, rate({a="b"}[90s] offset -5m)) without (c)"#, r#"topk without (c)(2,rate({a="b"}[1m30s] offset -5m0s))"#);
+    check(
+        r#"topk(2, rate({a="b"}[90s] offset -5m)) without (c)"#,
+        r#"topk without (c)(2,rate({a="b"}[1m30s] offset -5m0s))"#,
+    );
     check("1+1--1", "3");
     check("2^3^2", "512");
     check("-2^2", "4");
@@ -38,21 +44,36 @@ fn queries_print_in_one_spelling() {
         r#"quantile_over_time(0.99, ({a="b"} | unwrap duration(x) | __error__="")[1m]) by (c)"#,
         r#"quantile_over_time(0.99,{a="b"} | unwrap duration(x) | __error__=""[1m]) by (c)"#,
     );
-    check(r#"label_replace(vector(1), "a", "$1", "b", "(.*)")"#, r#"label_replace(vector(1.000000),"a","$1","b","(.*)")"#);
+    check(
+        r#"label_replace(vector(1), "a", "$1", "b", "(.*)")"#,
+        r#"label_replace(vector(1.000000),"a","$1","b","(.*)")"#,
+    );
 }
 
 #[test]
 fn errors_speak_as_loki_does() {
     fails("{", "parse error at line 1, col 2: syntax error: unexpected $end, expecting IDENTIFIER or }");
-    fails(r#"{a="b"} |= foo"#, "parse error at line 1, col 12: syntax error: unexpected IDENTIFIER, expecting STRING or ip");
+    fails(
+        r#"{a="b"} |= foo"#,
+        "parse error at line 1, col 12: syntax error: unexpected IDENTIFIER, expecting STRING or ip",
+    );
     fails(r#"rate({a="b"}[5x])"#, r#"parse error at line 0, col 13: unknown unit "x" in duration "5x""#);
     fails(r#"rate({a="b"}[5m)"#, "parse error at line 0, col 13: missing closing ']' in duration");
     fails(r#"rate({a="b"})"#, "parse error at line 1, col 13: syntax error: unexpected )");
-    fails("-rate({a=\"b\"}[1m])", "parse error at line 1, col 2: syntax error: unexpected RATE, expecting NUMBER");
+    fails(
+        "-rate({a=\"b\"}[1m])",
+        "parse error at line 1, col 2: syntax error: unexpected RATE, expecting NUMBER",
+    );
     fails(r#"{a="b"} | x > 1s1"#, "parse error at line 1, col 18: syntax error: unexpected $end");
     fails(r#"{a="b}"#, "parse error at line 1, col 4: literal not terminated");
-    fails("1 and 2", "parse error : unexpected literal for left leg of logical/set binary operation (and): 1.000000");
-    fails("0o17", r#"parse error : unable to parse literal as a float: strconv.ParseFloat: parsing "0o17": invalid syntax"#);
+    fails(
+        "1 and 2",
+        "parse error : unexpected literal for left leg of logical/set binary operation (and): 1.000000",
+    );
+    fails(
+        "0o17",
+        r#"parse error : unable to parse literal as a float: strconv.ParseFloat: parsing "0o17": invalid syntax"#,
+    );
     fails(r#"{a=~"("}"#, "parse error : error parsing regexp: missing closing ): `(`");
     fails(r#"({a="b"} |= "x") |= "y""#, "parse error at line 0, col 18: syntax error: unexpected |=");
 }
@@ -65,9 +86,48 @@ fn nesting_is_bounded() {
 }
 
 const WORDS: &[&str] = &[
-    "{", "}", "(", ")", "[5m]", "a", "=", "\"x\"", "|", "|=", "!~", "|>", "json", "logfmt", "--strict", "unwrap", "rate",
-    "sum", "by", "on", "group_left", "bool", "or", "and", ",", ">", "1", "5s", "1KB", "-", "+", "^", "offset", "ip",
-    "vector", "label_format", "drop", "topk", "quantile_over_time", "count_over_time", "{a=\"b\"}", "line_format",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[5m]",
+    "a",
+    "=",
+    "\"x\"",
+    "|",
+    "|=",
+    "!~",
+    "|>",
+    "json",
+    "logfmt",
+    "--strict",
+    "unwrap",
+    "rate",
+    "sum",
+    "by",
+    "on",
+    "group_left",
+    "bool",
+    "or",
+    "and",
+    ",",
+    ">",
+    "1",
+    "5s",
+    "1KB",
+    "-",
+    "+",
+    "^",
+    "offset",
+    "ip",
+    "vector",
+    "label_format",
+    "drop",
+    "topk",
+    "quantile_over_time",
+    "count_over_time",
+    "{a=\"b\"}",
+    "line_format",
 ];
 
 proptest! {

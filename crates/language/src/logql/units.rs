@@ -346,7 +346,9 @@ mod tests {
 
     #[test]
     fn durations_read_and_print_as_in_go() {
-        for (text, ns) in [("1h30m", 5_400_000_000_000), ("-5s", -5_000_000_000), ("1.5ms", 1_500_000), ("0", 0)] {
+        for (text, ns) in
+            [("1h30m", 5_400_000_000_000), ("-5s", -5_000_000_000), ("1.5ms", 1_500_000), ("0", 0)]
+        {
             assert_eq!(parse_go_duration(text), Ok(ns), "{text}");
         }
         for (text, error) in [
@@ -357,7 +359,8 @@ mod tests {
         ] {
             assert_eq!(parse_go_duration(text), Err(error.into()), "{text}");
         }
-        for (ns, text) in [(5_400_000_000_000, "1h30m0s"), (1_500_000, "1.5ms"), (-300_000_000_000, "-5m0s")] {
+        for (ns, text) in [(5_400_000_000_000, "1h30m0s"), (1_500_000, "1.5ms"), (-300_000_000_000, "-5m0s")]
+        {
             assert_eq!(go_duration(ns), text);
         }
         assert_eq!(parse_range("1d").map(range_text), Ok("1d".into()));
@@ -366,7 +369,9 @@ mod tests {
 
     #[test]
     fn byte_sizes_ignore_case_and_commas() {
-        for (text, bytes) in [("2Kb", 2000), ("1.5B", 1), ("2,048", 2048), ("1MiB", 1 << 20), ("3 mb", 3_000_000)] {
+        for (text, bytes) in
+            [("2Kb", 2000), ("1.5B", 1), ("2,048", 2048), ("1MiB", 1 << 20), ("3 mb", 3_000_000)]
+        {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
         assert_eq!(parse_bytes("oops"), Err(r#"strconv.ParseFloat: parsing "": invalid syntax"#.into()));
@@ -375,7 +380,9 @@ mod tests {
 
     #[test]
     fn floats_read_as_in_go() {
-        for (text, value) in [("0x1p3", 8.0), ("0X1.8p3", 12.0), ("1e3", 1000.0), ("-.5", -0.5), ("+Inf", f64::INFINITY)] {
+        for (text, value) in
+            [("0x1p3", 8.0), ("0X1.8p3", 12.0), ("1e3", 1000.0), ("-.5", -0.5), ("+Inf", f64::INFINITY)]
+        {
             assert_eq!(parse_float(text), Ok(value), "{text}");
         }
         for bad in ["0o17", "0x10", "", " 1", "1_0", "e"] {
