@@ -22,11 +22,10 @@ pub struct TraceIndex {
 }
 
 impl TraceIndex {
-    /// An index of (trace, block) pairs in any order; the id "none" is left out.
+    /// An index of (trace, block) pairs in any order.
     #[must_use]
     pub fn new(pairs: impl IntoIterator<Item = (TraceId, u32)>) -> Self {
-        let named = pairs.into_iter().filter(|(id, _)| !id.is_none());
-        let mut entries: Vec<(u32, u32)> = named.map(|(id, block)| (hash(id), block)).collect();
+        let mut entries: Vec<(u32, u32)> = pairs.into_iter().map(|(id, block)| (hash(id), block)).collect();
         entries.sort_unstable();
         entries.dedup();
         Self { entries }
@@ -88,7 +87,7 @@ mod tests {
     fn every_block_of_a_trace_is_found_and_nothing_else() {
         let id = |at: u32| TraceId(u128::from(at).to_be_bytes());
         let mut index = TraceIndex::new((0..1000).map(|at| (id(at), at / 100)));
-        index.extend(TraceIndex::new([(id(5), 10), (id(5), 10), (TraceId::default(), 10)]));
+        index.extend(TraceIndex::new([(id(5), 10), (id(5), 10)]));
         let mut writer = SegmentWriter::new(Effort::Merge);
         index.write(&mut writer);
         let read = TraceIndex::read(&mut SegmentReader::open(&writer.finish()).expect("segment"), 11)
@@ -97,6 +96,5 @@ mod tests {
         assert_eq!(read.blocks(id(5)).collect::<Vec<_>>(), [0, 10]);
         assert_eq!(read.blocks(id(999)).collect::<Vec<_>>(), [9]);
         assert_eq!(read.blocks(id(1000)).count(), 0);
-        assert_eq!(read.blocks(TraceId::default()).count(), 0);
     }
 }

@@ -89,10 +89,11 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32, effort: Effort) -> EncodedBlo
     }
     lists.write(&mut metadata);
     let bloom = (effort == Effort::Merge).then(|| filter(&texts, &row_ids, lines.len() / BLOOM_SHARE));
+    let traced = rows.iter().map(|row| row.entry.trace_id).filter(|id| !id.is_none());
     EncodedBlock {
         segments: [times.finish(), ids.finish(), lines, metadata.finish()],
         bloom,
-        traces: TraceIndex::new(rows.iter().map(|row| (row.entry.trace_id, block))),
+        traces: TraceIndex::new(traced.map(|id| (id, block))),
     }
 }
 

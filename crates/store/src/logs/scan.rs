@@ -13,7 +13,7 @@ use crate::part::Part;
 use crate::window::{self, Extent};
 use memchr::memmem;
 use model::scan::{Budget, Direction, LogSelect, ScanError};
-use model::{Labels, LogBatch, LogEntry, LogStream, Matcher};
+use model::{Labels, LogBatch, LogEntry, LogStream, Matcher, TraceId};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -102,9 +102,16 @@ impl<'m> StreamFilter<'m> {
 /// A scan under way.
 pub(super) struct Scan<'a> {
     select: &'a LogSelect,
-    needles: Vec<Needle>,
+    conditions: Conditions,
     streams: Streams,
     pieces: Vec<Piece>,
+}
+
+/// What a record must have.
+struct Conditions {
+    needles: Vec<Needle>,
+    /// The id "none" is no condition.
+    trace_id: Option<TraceId>,
 }
 
 impl<'a> Scan<'a> {
@@ -112,7 +119,8 @@ impl<'a> Scan<'a> {
     pub(super) fn new(select: &'a LogSelect) -> Self {
         let needles = select.contains.iter().filter(|bytes| !bytes.is_empty());
         let needles = needles.map(|bytes| Needle::new(bytes)).collect();
-        Self { select, needles, streams: Streams::default(), pieces: Vec::new() }
+        let conditions = Conditions { needles, trace_id: select.trace_id.filter(|id| !id.is_none()) };
+        Self { select, conditions, streams: Streams::default(), pieces: Vec::new() }
     }
 
     /// Adds the blocks of a part that may hold matches.
@@ -127,7 +135,7 @@ impl<'a> Scan<'a> {
             .iter()
             .map(|labels| filter.selects(labels).then(|| self.streams.code(labels)))
             .collect();
-        let wanted = match self.select.trace_id {
+        let wanted = match self.conditions.trace_id {
             Some(id) => Some(index.traces(part)?.blocks(id).collect::<Vec<u32>>()),
             None => None,
         };
@@ -240,15 +248,15 @@ impl<'a> Scan<'a> {
             return Ok(0);
         };
         match &mut piece.place {
-            Place::Memory(chunk) => {
-                Ok(read_chunk(chunk, &piece.runs, window, self.select, &self.needles, found))
-            }
+            Place::Memory(chunk) => Ok(read_chunk(chunk, &piece.runs, window, &self.conditions, found)),
             Place::Block(open, _) => {
-                if !std::mem::replace(&mut piece.asked, true) && !open.may_contain(&self.needles)? {
+                if !std::mem::replace(&mut piece.asked, true)
+                    && !open.may_contain(&self.conditions.needles)?
+                {
                     piece.alive = false;
                     return Ok(0);
                 }
-                read_block(open, &piece.runs, window, self.select, &self.needles, found)
+                read_block(open, &piece.runs, window, &self.conditions, found)
             }
         }
     }
@@ -301,8 +309,7 @@ fn read_chunk(
     chunk: &Chunk,
     runs: &[PieceRun],
     window: &Range<i64>,
-    select: &LogSelect,
-    needles: &[Needle],
+    conditions: &Conditions,
     found: &mut Found,
 ) -> u64 {
     let batch = &chunk.batch;
@@ -312,8 +319,9 @@ fn read_chunk(
         looked_at += u64::from(rows.end - rows.start);
         for entry in batch.entries.get(rows.start as usize..rows.end as usize).unwrap_or_default() {
             let line = entry.line.bytes(&batch.arena);
-            let traced = select.trace_id.is_none_or(|id| id == entry.trace_id);
-            if traced && needles.iter().all(|needle| memmem::find(line, needle.bytes()).is_some()) {
+            let traced = conditions.trace_id.is_none_or(|id| id == entry.trace_id);
+            if traced && conditions.needles.iter().all(|needle| memmem::find(line, needle.bytes()).is_some())
+            {
                 found.copy(stream, batch, entry);
             }
         }
@@ -325,19 +333,18 @@ fn read_block(
     open: &mut OpenBlock,
     runs: &[PieceRun],
     window: &Range<i64>,
-    select: &LogSelect,
-    needles: &[Needle],
+    conditions: &Conditions,
     found: &mut Found,
 ) -> Result<u64, PartError> {
     let times = open.times()?;
     let ranges = rows_in(runs, window, |row| times.get(row as usize).copied().unwrap_or(0));
     let mut rows: Vec<u32> = ranges.iter().flat_map(|(_, rows)| rows.clone()).collect();
     let looked_at = rows.len() as u64;
-    if let Some(id) = select.trace_id {
+    if let Some(id) = conditions.trace_id {
         let ids = open.ids()?;
         rows.retain(|row| ids.get(*row as usize).is_some_and(|(trace, _)| *trace == id));
     }
-    open.retain(&mut rows, needles)?;
+    open.retain(&mut rows, &conditions.needles)?;
     if rows.is_empty() {
         return Ok(looked_at);
     }

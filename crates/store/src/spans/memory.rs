@@ -16,7 +16,7 @@ const LINK_BYTES: usize = 48;
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) batch: SpanBatch,
-    /// Rows of the batch by (trace, start, span id).
+    /// Rows of the batch by trace, those of a trace as they were sent.
     pub(super) order: Vec<u32>,
     /// One entry per trace, by trace id; its rows are indices into `order`.
     pub(super) traces: Vec<Piece>,
@@ -27,13 +27,12 @@ pub(super) struct Chunk {
 impl Chunk {
     fn new(batch: SpanBatch) -> Option<Self> {
         let mut order: Vec<u32> = (0..u32::try_from(batch.spans.len()).ok()?).collect();
-        let key = |row: &u32| {
-            batch.spans.get(*row as usize).map(|span| (span.trace_id, span.start_ns, span.span_id))
-        };
-        order.sort_by_key(key);
+        let id = |row: &u32| batch.spans.get(*row as usize).map(|span| span.trace_id);
+        // Stable, so that the first written stays first among equal span ids.
+        order.sort_by_key(id);
         let mut traces = Vec::new();
         let mut first = 0;
-        for rows in order.chunk_by(|a, b| key(a).map(|key| key.0) == key(b).map(|key| key.0)) {
+        for rows in order.chunk_by(|a, b| id(a) == id(b)) {
             let end = first + u32::try_from(rows.len()).ok()?;
             let spans = rows.iter().filter_map(|row| batch.spans.get(*row as usize));
             traces.extend(Piece::of(spans, first..end));

@@ -17,7 +17,7 @@ const SERVICE_END: u8 = 0xFF;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) id: TraceId,
-    /// Rows of the place, ordered by (start, span id).
+    /// Rows of the place.
     pub(super) rows: Range<u32>,
     /// Earliest and latest start of its spans.
     pub(super) min_ns: i64,
