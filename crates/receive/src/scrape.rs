@@ -1,1 +1,27 @@
-//! Scraping
+//! Scraping: finds targets as Prometheus' `scrape_configs` say, fetches them in their own moments, and hands samples to
+//! an [`Ingest`](model::ingest::Ingest) as any door does.
+//!
+//! Order of the files is the order of the data: [`config`] -> job -> discovery -> relabel -> target -> pool -> runner ->
+//! series. A target's task holds its connection and what it knows of its series; nothing else is kept.
+
+mod client;
+pub mod config;
+mod discovery;
+mod job;
+mod manager;
+mod pool;
+pub mod relabel;
+mod runner;
+mod series;
+mod target;
+pub mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{ConfigError, GlobalConfig, PrometheusConfig, ScrapeConfig};
+pub use discovery::TARGETS_PER_SOURCE_MAX;
+pub use job::{JOBS_MAX, SCRAPE_BYTES_MAX};
+pub use manager::ScrapeManager;
+pub use pool::DROPPED_TARGETS_MAX;
+pub use target::{ActiveTarget, DroppedTarget, Health, Targets};

@@ -1,0 +1,271 @@
+//! What a target's series become: target labels, metric relabelling and limits, worked out once per series and
+//! remembered; and which series ended, so that each gets one staleness marker.
+
+use super::job::{Job, Limits};
+use super::relabel::{LabelMap, apply};
+use model::labels::METRIC_NAME;
+use model::metric::{SeriesEntry, SeriesLabels, stale_nan};
+use model::{Labels, MetricBatch};
+use std::collections::{HashMap, HashSet};
+use wire::prometheus::Exposition;
+
+/// Characters of a name or value that an error repeats.
+const SHOWN_CHARS_MAX: usize = 50;
+
+/// What a scrape reports of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Samples in the answer.
+    pub(crate) scraped: usize,
+    /// Samples after relabelling.
+    pub(crate) kept: usize,
+    /// Series not seen in the scrape before.
+    pub(crate) added: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// `None` when relabelling drops it.
+    entry: Option<SeriesEntry>,
+    /// The round it was scraped in last.
+    seen: u64,
+    /// Whether its end must be marked.
+    live: bool,
+}
+
+/// The series of one target.
+#[derive(Debug, Default)]
+pub(crate) struct SeriesCache {
+    known: HashMap<u128, Known>,
+    round: u64,
+    /// Live before the job's rules changed.
+    retired: Vec<SeriesEntry>,
+}
+
+impl SeriesCache {
+    /// Forgets what the rules made of series, because the rules changed.
+    pub(crate) fn retire(&mut self) {
+        let live = self.known.drain().filter_map(|(_, known)| known.entry.filter(|_| known.live));
+        self.retired.extend(live);
+    }
+
+    /// Moves an answer's samples to `out`, and markers for what is no longer there. `counts` is also right on error;
+    /// then `out` must be thrown away and [`fail`](Self::fail) be called.
+    pub(crate) fn take(
+        &mut self,
+        job: &Job,
+        target: &Labels,
+        answer: &Exposition,
+        ts_ms: i64,
+        counts: &mut Counts,
+        out: &mut MetricBatch,
+    ) -> Result<(), String> {
+        counts.scraped = answer.batch.sample_count();
+        let mut place = Vec::with_capacity(answer.batch.series.len());
+        for (at, series) in answer.batch.series.iter().enumerate() {
+            let known = match self.known.get(&series.key) {
+                Some(known) => known,
+                None => {
+                    let entry = resolve(job, target, answer, at)?;
+                    counts.added += usize::from(entry.is_some());
+                    self.known.entry(series.key).or_insert(Known { entry, seen: 0, live: false })
+                }
+            };
+            place.push(known.entry.as_ref().map(|entry| {
+                out.series.push(entry.clone());
+                u32::try_from(out.series.len() - 1).unwrap_or(u32::MAX)
+            }));
+        }
+        copy_samples(&answer.batch, &place, out);
+        counts.kept = out.sample_count();
+        if job.limits.samples > 0 && counts.kept as u64 > job.limits.samples {
+            return Err("sample limit exceeded".into());
+        }
+        self.commit(job, answer, ts_ms, out);
+        Ok(())
+    }
+
+    fn commit(&mut self, job: &Job, answer: &Exposition, ts_ms: i64, out: &mut MetricBatch) {
+        self.round += 1;
+        for (at, series) in answer.batch.series.iter().enumerate() {
+            let timed = answer.explicit_ts.get(at).copied().unwrap_or(false);
+            if let Some(known) = self.known.get_mut(&series.key) {
+                known.seen = self.round;
+                known.live = known.entry.is_some() && (!timed || job.config.track_timestamps_staleness);
+            }
+        }
+        if !self.retired.is_empty() {
+            let now: HashSet<u128> = out.series.iter().map(|series| series.key).collect();
+            let gone =
+                std::mem::take(&mut self.retired).into_iter().filter(|series| !now.contains(&series.key));
+            gone.for_each(|series| push_stale(series, ts_ms, out));
+        }
+        let round = self.round;
+        for (_, known) in self.known.extract_if(|_, known| known.seen != round) {
+            if let Some(entry) = known.entry.filter(|_| known.live) {
+                push_stale(entry, ts_ms, out);
+            }
+        }
+    }
+
+    /// Marks all series as ended, because the scrape failed or the target is gone. They stay known.
+    pub(crate) fn fail(&mut self, ts_ms: i64, out: &mut MetricBatch) {
+        for known in self.known.values_mut().filter(|known| known.live) {
+            known.live = false;
+            if let Some(entry) = known.entry.clone() {
+                push_stale(entry, ts_ms, out);
+            }
+        }
+        std::mem::take(&mut self.retired).into_iter().for_each(|series| push_stale(series, ts_ms, out));
+    }
+}
+
+/// Adds `entry` with one staleness marker.
+pub(crate) fn push_stale(entry: SeriesEntry, ts_ms: i64, out: &mut MetricBatch) {
+    push(entry, ts_ms, stale_nan(), out);
+}
+
+/// Adds `entry` with one sample.
+pub(crate) fn push(entry: SeriesEntry, ts_ms: i64, value: f64, out: &mut MetricBatch) {
+    out.series.push(entry);
+    out.push_float(u32::try_from(out.series.len() - 1).unwrap_or(u32::MAX), ts_ms, value);
+}
+
+/// A series with decoded labels.
+pub(crate) fn entry_of(labels: Labels) -> Option<SeriesEntry> {
+    let mut batch = MetricBatch::default();
+    batch.push_series(labels);
+    batch.series.pop()
+}
+
+fn copy_samples(from: &MetricBatch, place: &[Option<u32>], out: &mut MetricBatch) {
+    let placed = |series: u32| place.get(series as usize).copied().flatten();
+    for point in &from.floats {
+        if let Some(series) = placed(point.series) {
+            out.push_float(series, point.ts_ms, point.value);
+        }
+    }
+    for point in &from.histograms {
+        if let Some(series) = placed(point.series) {
+            let mut point = point.clone();
+            point.series = series;
+            out.histograms.push(point);
+        }
+    }
+    for point in &from.exemplars {
+        if let Some(series) = placed(point.series) {
+            let mut point = point.clone();
+            point.series = series;
+            out.exemplars.push(point);
+        }
+    }
+}
+
+fn resolve(
+    job: &Job,
+    target: &Labels,
+    answer: &Exposition,
+    at: usize,
+) -> Result<Option<SeriesEntry>, String> {
+    let labels = u32::try_from(at).ok().and_then(|at| answer.batch.labels(at)).ok_or("malformed labels")?;
+    let mut merged = merge(&labels, target, job.config.honor_labels);
+    if !apply(&job.metric_relabel, &mut merged) || merged.is_empty() {
+        return Ok(None);
+    }
+    if !merged.contains_key(METRIC_NAME) {
+        return Err("missing metric name (__name__ label)".into());
+    }
+    check_limits(&merged, &job.limits)?;
+    Ok(entry_of(merged.iter().collect()))
+}
+
+/// The sample's labels and the target's; of a conflict the target's wins and the sample's is kept as `exported_NAME`,
+/// or the other way round with `honor_labels`.
+fn merge(sample: &Labels, target: &Labels, honor: bool) -> LabelMap {
+    let own = |labels: &Labels| {
+        labels.iter().map(|l| (l.name.to_string(), l.value.to_string())).collect::<LabelMap>()
+    };
+    let mut merged = own(sample);
+    let mut conflicts = Vec::new();
+    for label in target {
+        let existing = merged.contains_key(&*label.name);
+        if existing && honor {
+            continue;
+        }
+        if let Some(value) = merged.insert(label.name.to_string(), label.value.to_string()) {
+            conflicts.push((label.name.to_string(), value));
+        }
+    }
+    conflicts.sort_by_key(|(name, _)| name.len());
+    for (mut name, value) in conflicts {
+        while merged.contains_key(&name) {
+            name.insert_str(0, "exported_");
+        }
+        merged.insert(name, value);
+    }
+    merged
+}
+
+fn check_limits(labels: &LabelMap, limits: &Limits) -> Result<(), String> {
+    let short = |text: &str| text.chars().take(SHOWN_CHARS_MAX).collect::<String>();
+    let metric = short(labels.get(METRIC_NAME).map_or("", String::as_str));
+    let over = |length: usize, limit: u64| limit > 0 && length as u64 > limit;
+    if over(labels.len(), limits.labels) {
+        let (count, limit) = (labels.len(), limits.labels);
+        return Err(format!(
+            "label_limit exceeded (metric: {metric}, number of labels: {count}, limit: {limit})"
+        ));
+    }
+    for (name, value) in labels {
+        if over(name.len(), limits.label_name_bytes) {
+            let (length, limit) = (name.len(), limits.label_name_bytes);
+            return Err(format!(
+                "label_name_length_limit exceeded (metric: {metric}, label name: {}, length: {length}, limit: {limit})",
+                short(name)
+            ));
+        }
+        if over(value.len(), limits.label_value_bytes) {
+            let (length, limit) = (value.len(), limits.label_value_bytes);
+            return Err(format!(
+                "label_value_length_limit exceeded (metric: {metric}, label name: {}, value: {:?}, length: {length}, \
+                 limit: {limit})",
+                short(name),
+                short(value)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The labels of an entry made by [`entry_of`].
+#[cfg(test)]
+pub(crate) fn labels_of(entry: &SeriesEntry) -> Labels {
+    match &entry.labels {
+        SeriesLabels::Known(labels) => labels.clone(),
+        SeriesLabels::Encoded { .. } => Labels::empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_labels_of_a_name_one_is_exported() {
+        for (sample, honor, expected) in [
+            ("{a=\"1\"}", false, r#"{a="1", instance="i", job="j"}"#),
+            ("job", false, r#"{exported_job="s", instance="i", job="j"}"#),
+            ("job", true, r#"{instance="i", job="s"}"#),
+            ("both", false, r#"{exported_exported_job="s", exported_job="t", instance="i", job="j"}"#),
+        ] {
+            let labels = match sample {
+                "job" => Labels::from_pairs([("job", "s")]),
+                "both" => Labels::from_pairs([("job", "s"), ("exported_job", "t")]),
+                _ => Labels::from_pairs([("a", "1")]),
+            };
+            let target = Labels::from_pairs([("job", "j"), ("instance", "i")]);
+            let merged: Labels = merge(&labels, &target, honor).iter().collect();
+            assert_eq!(merged.to_string(), expected);
+        }
+    }
+}
