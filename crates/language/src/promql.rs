@@ -26,5 +26,8 @@ pub use quote::{quote, unquote};
 /// Longest query text the parser reads, bytes.
 pub const QUERY_BYTES_MAX: usize = 1 << 20;
 
-/// Deepest tree the parser builds, nodes.
-pub const TREE_DEPTH_MAX: usize = 500;
+/// Deepest tree the parser builds, nodes: a chain of binary operators is as deep as it is long.
+pub const TREE_DEPTH_MAX: usize = 250;
+
+/// Deepest nesting of parentheses, calls and signs.
+pub const NESTING_DEPTH_MAX: usize = 100;

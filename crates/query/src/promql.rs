@@ -210,7 +210,7 @@ fn points(row: Row, grid: Grid) -> Series {
 fn raw_series(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<PromValue, PromError> {
     let Some(range) = select::Range::new(context, expr)? else { return Ok(PromValue::Matrix(Vec::new())) };
     let end = range.reference.of(grid.start);
-    let start = end.saturating_sub(range.range);
+    let start = end.saturating_sub(range.length);
     let mut series = Vec::new();
     range.each(context, grid, &mut |labels, drop_name, columns| {
         let labels = if drop_name { without_name(labels) } else { labels.clone() };
@@ -226,3 +226,6 @@ fn raw_series(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<PromValu
     series.sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(PromValue::Matrix(series))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
 //! The tree of a PromQL query. Spans are byte ranges of the query text; durations are milliseconds.
 
+mod operator;
+
+pub use operator::{AggregateOp, BinaryOp};
+
 use super::function::Function;
 use model::Matcher;
 
@@ -28,7 +32,7 @@ impl Span {
         let Some(before) = query.as_bytes().get(..self.start) else {
             return "invalid position".to_owned();
         };
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
         format!("{line}:{column}")
     }
@@ -135,109 +139,6 @@ pub struct Unary {
     pub span: Span,
 }
 
-/// Binary operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BinaryOp {
-    /// `+`
-    Add,
-    /// `-`
-    Sub,
-    /// `*`
-    Mul,
-    /// `/`
-    Div,
-    /// `%`
-    Mod,
-    /// `^`
-    Pow,
-    /// `atan2`
-    Atan2,
-    /// `==`
-    Eq,
-    /// `!=`
-    Ne,
-    /// `>`
-    Gt,
-    /// `<`
-    Lt,
-    /// `>=`
-    Ge,
-    /// `<=`
-    Le,
-    /// `</`: keep the observations below.
-    TrimUpper,
-    /// `>/`: keep the observations above.
-    TrimLower,
-    /// `and`
-    And,
-    /// `or`
-    Or,
-    /// `unless`
-    Unless,
-}
-
-impl BinaryOp {
-    /// Every operator and its spelling.
-    pub const ALL: [(Self, &'static str); 18] = [
-        (Self::Add, "+"),
-        (Self::Sub, "-"),
-        (Self::Mul, "*"),
-        (Self::Div, "/"),
-        (Self::Mod, "%"),
-        (Self::Pow, "^"),
-        (Self::Atan2, "atan2"),
-        (Self::Eq, "=="),
-        (Self::Ne, "!="),
-        (Self::Gt, ">"),
-        (Self::Lt, "<"),
-        (Self::Ge, ">="),
-        (Self::Le, "<="),
-        (Self::TrimUpper, "</"),
-        (Self::TrimLower, ">/"),
-        (Self::And, "and"),
-        (Self::Or, "or"),
-        (Self::Unless, "unless"),
-    ];
-
-    /// As written in a query.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(op, _)| *op == self).map_or("", |(_, text)| text)
-    }
-
-    /// `==`, `!=`, `>`, `<`, `>=`, `<=`.
-    #[must_use]
-    pub fn is_comparison(self) -> bool {
-        matches!(self, Self::Eq | Self::Ne | Self::Gt | Self::Lt | Self::Ge | Self::Le)
-    }
-
-    /// `and`, `or`, `unless`.
-    #[must_use]
-    pub fn is_set(self) -> bool {
-        matches!(self, Self::And | Self::Or | Self::Unless)
-    }
-
-    /// How strongly it binds; higher binds stronger.
-    #[must_use]
-    pub fn precedence(self) -> u8 {
-        match self {
-            Self::Or => 1,
-            Self::And | Self::Unless => 2,
-            Self::Eq
-            | Self::Ne
-            | Self::Gt
-            | Self::Lt
-            | Self::Ge
-            | Self::Le
-            | Self::TrimUpper
-            | Self::TrimLower => 3,
-            Self::Add | Self::Sub => 4,
-            Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 5,
-            Self::Pow => 6,
-        }
-    }
-}
-
 /// How many series of one side may match one of the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cardinality {
@@ -295,74 +196,6 @@ pub struct Binary {
     pub matching: Option<Matching>,
     /// Whether a comparison gives 0 or 1 instead of filtering.
     pub return_bool: bool,
-}
-
-/// Aggregation operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AggregateOp {
-    /// Arithmetic mean.
-    Avg,
-    /// Smallest k.
-    BottomK,
-    /// How many series.
-    Count,
-    /// How many series per value.
-    CountValues,
-    /// Constant 1.
-    Group,
-    /// Largest value.
-    Max,
-    /// Smallest value.
-    Min,
-    /// φ-quantile.
-    Quantile,
-    /// Population standard deviation.
-    Stddev,
-    /// Population variance.
-    Stdvar,
-    /// Sum.
-    Sum,
-    /// Largest k.
-    TopK,
-    /// Any k, the same ones every time.
-    LimitK,
-    /// A share of the series, the same ones every time.
-    LimitRatio,
-}
-
-impl AggregateOp {
-    /// Every operator and its spelling.
-    pub const ALL: [(Self, &'static str); 14] = [
-        (Self::Avg, "avg"),
-        (Self::BottomK, "bottomk"),
-        (Self::Count, "count"),
-        (Self::CountValues, "count_values"),
-        (Self::Group, "group"),
-        (Self::Max, "max"),
-        (Self::Min, "min"),
-        (Self::Quantile, "quantile"),
-        (Self::Stddev, "stddev"),
-        (Self::Stdvar, "stdvar"),
-        (Self::Sum, "sum"),
-        (Self::TopK, "topk"),
-        (Self::LimitK, "limitk"),
-        (Self::LimitRatio, "limit_ratio"),
-    ];
-
-    /// As written in a query.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(op, _)| *op == self).map_or("", |(_, text)| text)
-    }
-
-    /// Whether it takes a parameter before the vector.
-    #[must_use]
-    pub fn has_param(self) -> bool {
-        matches!(
-            self,
-            Self::TopK | Self::BottomK | Self::CountValues | Self::Quantile | Self::LimitK | Self::LimitRatio
-        )
-    }
 }
 
 /// An aggregation over groups of series.
@@ -594,9 +427,8 @@ impl DurationExpr {
     pub fn span(&self) -> Span {
         match self {
             Self::Number(number) => number.span,
-            Self::Step(span) | Self::Range(span) => *span,
+            Self::Step(span) | Self::Range(span) | Self::Negate { span, .. } => *span,
             Self::Extreme { lhs, rhs, .. } | Self::Binary { lhs, rhs, .. } => lhs.span().to(rhs.span()),
-            Self::Negate { span, .. } => *span,
             Self::Paren { expr, span } => match **expr {
                 Self::Number(_) => *span,
                 _ => expr.span(),

@@ -9,7 +9,7 @@ use super::ast::{Binary, BinaryOp, Cardinality, Expr, Matching, Number, Span, Un
 use super::error::ParseError;
 use super::lexer::lex;
 use super::token::{Keyword, Kind, Token};
-use super::{QUERY_BYTES_MAX, TREE_DEPTH_MAX, check, quote};
+use super::{NESTING_DEPTH_MAX, QUERY_BYTES_MAX, TREE_DEPTH_MAX, check, quote};
 use model::Matcher;
 
 type Result<T> = std::result::Result<T, ParseError>;
@@ -134,12 +134,12 @@ impl<'a> Parser<'a> {
     /// Records a node over subtrees of height `below`.
     fn grow(&mut self, below: usize) -> Result<()> {
         self.height = below + 1;
-        self.check_depth(self.height)
+        self.check_depth(self.height, TREE_DEPTH_MAX)
     }
 
-    fn check_depth(&self, depth: usize) -> Result<()> {
-        if depth > TREE_DEPTH_MAX {
-            let message = format!("expression is nested deeper than {TREE_DEPTH_MAX}");
+    fn check_depth(&self, depth: usize, max: usize) -> Result<()> {
+        if depth > max {
+            let message = format!("expression is nested deeper than {max}");
             return Err(self.error(self.token().span, message));
         }
         Ok(())
@@ -148,7 +148,7 @@ impl<'a> Parser<'a> {
     /// Runs `parse` one level deeper.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.nesting += 1;
-        self.check_depth(self.nesting)?;
+        self.check_depth(self.nesting, NESTING_DEPTH_MAX)?;
         let result = parse(self);
         self.nesting -= 1;
         result

@@ -44,6 +44,7 @@ pub(crate) fn arithmetic(op: BinaryOp, left: f64, right: f64) -> f64 {
     }
 }
 
+#[expect(clippy::float_cmp, reason = "`==` compares floats exactly")]
 fn compare(op: BinaryOp, left: f64, right: f64) -> bool {
     match op {
         BinaryOp::Eq => left == right,
@@ -90,18 +91,16 @@ pub(crate) fn samples(
             _ if op.is_comparison() => Some(Outcome { cell: Cell::Float(*l), keep: compare(op, *l, *r) }),
             _ => Some(Outcome { cell: Cell::Float(arithmetic(op, *l, *r)), keep: true }),
         },
-        (Cell::Float(l), Cell::Histogram(r)) => match op {
-            BinaryOp::Mul => kept(compacted(scaled(r, *l))),
-            _ => {
-                mismatch(context, op, span, "float", "histogram");
-                None
-            }
-        },
+        (Cell::Float(l), Cell::Histogram(r)) if op == BinaryOp::Mul => Some(kept(compacted(scaled(r, *l)))),
+        (Cell::Float(_), Cell::Histogram(_)) => {
+            mismatch(context, op, span, "float", "histogram");
+            None
+        }
         (Cell::Histogram(l), Cell::Float(r)) => match op {
-            BinaryOp::Mul => kept(compacted(scaled(l, *r))),
-            BinaryOp::Div => kept(compacted(divided(l, *r))),
-            BinaryOp::TrimUpper => kept(trim(l, *r, true)),
-            BinaryOp::TrimLower => kept(trim(l, *r, false)),
+            BinaryOp::Mul => Some(kept(compacted(scaled(l, *r)))),
+            BinaryOp::Div => Some(kept(compacted(divided(l, *r)))),
+            BinaryOp::TrimUpper => Some(kept(trim(l, *r, true))),
+            BinaryOp::TrimLower => Some(kept(trim(l, *r, false))),
             _ => {
                 mismatch(context, op, span, "histogram", "float");
                 None
@@ -111,8 +110,8 @@ pub(crate) fn samples(
     }
 }
 
-fn kept(h: FloatHistogram) -> Option<Outcome> {
-    Some(Outcome { cell: Cell::histogram(h), keep: true })
+fn kept(h: FloatHistogram) -> Outcome {
+    Outcome { cell: Cell::histogram(h), keep: true }
 }
 
 fn mismatch(context: &Context<'_>, op: BinaryOp, span: Span, left: &'static str, right: &'static str) {
@@ -153,7 +152,7 @@ fn histograms(
     if !add {
         work.reset_hint = ResetHint::Gauge;
     }
-    kept(work.finish())
+    Some(kept(work.finish()))
 }
 
 /// Whether the result is another quantity, so that the name goes.

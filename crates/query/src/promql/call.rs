@@ -100,12 +100,12 @@ fn missing_argument(call: &Call) -> PromError {
 }
 
 /// The argument at `at`, out of its parentheses.
-fn argument<'e>(call: &'e Call, at: usize) -> Result<&'e Expr> {
+fn argument(call: &Call, at: usize) -> Result<&Expr> {
     call.args.get(at).map(Expr::unparen).ok_or_else(|| missing_argument(call))
 }
 
 /// The text at `at`.
-fn text_argument<'e>(call: &'e Call, at: usize) -> Result<&'e str> {
+fn text_argument(call: &Call, at: usize) -> Result<&str> {
     match argument(call, at)? {
         Expr::String(text) => Ok(&text.value),
         _ => Err(missing_argument(call)),
@@ -209,10 +209,10 @@ fn timestamp(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec<Row>>
         if starts && !context.options.start_timestamps {
             return Ok(rows);
         }
-        let cell = |found: &super::select::Found| {
+        let seconds = |found: &super::select::Found| {
             Cell::Float(if starts { found.start } else { found.ts } as f64 / 1000.0)
         };
-        instant_with(context, selector, grid, &cell, &mut |row| {
+        instant_with(context, selector, grid, &seconds, &mut |row| {
             context.hold(weight(&row))?;
             rows.push(row);
             Ok(())
@@ -227,7 +227,9 @@ fn timestamp(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec<Row>>
             }
         }
     }
-    rows.iter_mut().for_each(|row| context.drop_name(row));
+    for row in &mut rows {
+        context.drop_name(row);
+    }
     merge_rows(rows)
 }
 
@@ -299,12 +301,15 @@ fn over_range(context: &Context<'_>, call: &Call, grid: Grid, sink: Sink<'_>) ->
                 *slot = values.get(at).copied().unwrap_or(f64::NAN);
             }
             let end = range.reference.of(time);
-            slider.advance(end, range.range);
-            let mut window = slider.window(end, range.range);
+            slider.advance(end, range.length);
+            let mut window = slider.window(end, range.length);
             (window.at, window.params, window.series) = (time, &at_step, labels);
             (window.span, window.first_span, window.extension) = (range.span, first_span, range.extension);
             let empty = window.ts.is_empty() && window.histograms.is_empty();
-            cells.push(if empty { Cell::Empty } else { function(context, &window)? });
+            if !empty && name == "double_exponential_smoothing" {
+                window::check_smoothing(&at_step)?;
+            }
+            cells.push(if empty { Cell::Empty } else { function(context, &window) });
         }
         let mut row = Row { labels: labels.clone(), drop_name: drop_name || !keeps_name, cells };
         if row.drop_name && !context.options.delayed_name_removal {

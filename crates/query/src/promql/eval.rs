@@ -140,7 +140,7 @@ impl Context<'_> {
     /// The value of an expression that is no range vector.
     pub(crate) fn eval(&self, expr: &Expr, grid: Grid) -> Result<Value> {
         self.budget.spend(0)?;
-        if grid.len() > 1 && worth_hoisting(expr) && self.step_invariant(expr) {
+        if grid.len() > 1 && worth_hoisting(expr) && step_invariant(expr) {
             return Ok(repeat(self.eval(expr, Grid { end: grid.start, ..grid })?, grid.len()));
         }
         match expr {
@@ -171,7 +171,7 @@ impl Context<'_> {
 
     /// Gives the rows of a vector expression to `sink`, one at a time where the expression allows it.
     pub(crate) fn each(&self, expr: &Expr, grid: Grid, sink: Sink<'_>) -> Result<()> {
-        let hoisted = grid.len() > 1 && self.step_invariant(expr);
+        let hoisted = grid.len() > 1 && step_invariant(expr);
         match expr.unparen() {
             Expr::Vector(selector) if !hoisted => select::instant(self, selector, grid, &mut |row| {
                 self.hold(weight(&row))?;
@@ -223,25 +223,20 @@ impl Context<'_> {
             text @ Value::String(_) => Ok(text),
         }
     }
+}
 
-    /// Whether the value is the same at every step because all its selectors have an `@`.
-    fn step_invariant(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::Number(_) | Expr::String(_) => true,
-            Expr::Vector(selector) => selector.at.is_some(),
-            Expr::Matrix(matrix) => matrix.selector.at.is_some(),
-            Expr::Subquery(subquery) => subquery.at.is_some(),
-            Expr::Aggregate(aggregate) => {
-                self.step_invariant(&aggregate.expr)
-                    && aggregate.param.as_ref().is_none_or(|param| self.step_invariant(param))
-            }
-            Expr::Call(function) => {
-                call::step_invariant(function) && function.args.iter().all(|arg| self.step_invariant(arg))
-            }
-            Expr::Paren(_) | Expr::Unary(_) | Expr::Binary(_) => {
-                expr.children().into_iter().all(|child| self.step_invariant(child))
-            }
+/// Whether the value is the same at every step because all its selectors have an `@`.
+fn step_invariant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Number(_) | Expr::String(_) => true,
+        Expr::Vector(selector) => selector.at.is_some(),
+        Expr::Matrix(matrix) => matrix.selector.at.is_some(),
+        Expr::Subquery(subquery) => subquery.at.is_some(),
+        Expr::Aggregate(aggregate) => {
+            step_invariant(&aggregate.expr) && aggregate.param.as_ref().is_none_or(step_invariant)
         }
+        Expr::Call(function) => call::step_invariant(function) && function.args.iter().all(step_invariant),
+        Expr::Paren(_) | Expr::Unary(_) | Expr::Binary(_) => expr.children().into_iter().all(step_invariant),
     }
 }
 

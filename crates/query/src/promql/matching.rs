@@ -147,9 +147,9 @@ impl<'j> Join<'j> {
     fn step(&mut self, at: usize) -> Result<()> {
         let filled = |row: &Row| row.cells.get(at).is_some_and(|cell| !cell.is_empty());
         let any = |rows: &[Row]| rows.iter().any(filled);
-        let (many_any, one_any) = (any(&self.many), any(&self.one));
+        let sides = usize::from(any(&self.many)) + usize::from(any(&self.one));
         let fills = self.matching.fill_left.is_some() || self.matching.fill_right.is_some();
-        if !many_any && !one_any || !(many_any && one_any) && !fills {
+        if sides == 0 || sides == 1 && !fills {
             return Ok(());
         }
         let mut one_of_group: Vec<Option<usize>> = vec![None; self.group_count];

@@ -177,12 +177,12 @@ pub(crate) fn fresh(columns: &SeriesColumns) -> Columns {
 }
 
 /// The last sample at or before `at` and the first after it, within `lookback` on both sides.
-fn neighbours<T>(points: &[(i64, T)], at: i64, lookback: i64) -> (Option<&(i64, T)>, Option<&(i64, T)>) {
+fn neighbours<T>(points: &[(i64, T)], at: i64, lookback: i64) -> [Option<&(i64, T)>; 2] {
     let after = points.partition_point(|(ts, _)| *ts < at);
     let oldest = at.saturating_sub(lookback);
     let next = points.get(after).filter(|(ts, _)| *ts <= at.saturating_add(lookback));
     let previous = after.checked_sub(1).and_then(|i| points.get(i)).filter(|(ts, _)| *ts > oldest);
-    (previous, next)
+    [previous, next]
 }
 
 /// A smoothed instant selector: values between samples are interpolated.
@@ -209,10 +209,10 @@ fn smoothed(context: &Context<'_>, selector: &VectorSelector, grid: Grid, sink: 
                 return smooth_histogram(context, &labels, selector.span, around, at);
             }
             match neighbours(&floats, at, lookback) {
-                (_, Some((ts, value))) if *ts == at => Cell::Float(*value),
-                (Some(a), Some(b)) => Cell::Float(interpolate(*a, *b, at, false)),
-                (Some((_, value)), None) => Cell::Float(*value),
-                (None, _) => Cell::Empty,
+                [_, Some((ts, value))] if *ts == at => Cell::Float(*value),
+                [Some(a), Some(b)] => Cell::Float(interpolate(*a, *b, at, false)),
+                [Some((_, value)), None] => Cell::Float(*value),
+                [None, _] => Cell::Empty,
             }
         };
         let cells = grid.times().map(cell).collect();
@@ -227,27 +227,25 @@ fn smooth_histogram(
     context: &Context<'_>,
     labels: &Labels,
     span: Span,
-    around: (Option<&HistogramPoint>, Option<&HistogramPoint>),
+    around: [Option<&HistogramPoint>; 2],
     at: i64,
 ) -> Cell {
     match around {
-        (_, Some((ts, h))) if *ts == at => Cell::Histogram(Arc::clone(h)),
-        (Some(a), Some(b)) => {
+        [_, Some((ts, h))] if *ts == at => Cell::Histogram(Arc::clone(h)),
+        [Some(a), Some(b)] => {
             let counter = a.1.reset_hint != ResetHint::Gauge || b.1.reset_hint != ResetHint::Gauge;
-            match interpolate_histogram(context, a, b, at, counter, span) {
-                Some(h) => Cell::histogram(h),
-                None => {
-                    context.note(Note::MixedSchemas(labels.metric_name().to_owned()), span);
-                    Cell::Empty
-                }
-            }
+            let Some(h) = interpolate_histogram(context, a, b, at, counter, span) else {
+                context.note(Note::MixedSchemas(labels.metric_name().to_owned()), span);
+                return Cell::Empty;
+            };
+            Cell::histogram(h)
         }
-        (Some((_, h)), None) => {
+        [Some((_, h)), None] => {
             let mut h = FloatHistogram::clone(h);
             h.reset_hint = ResetHint::Unknown;
             Cell::histogram(h)
         }
-        (None, _) => Cell::Empty,
+        [None, _] => Cell::Empty,
     }
 }
 
@@ -292,7 +290,7 @@ pub(crate) fn interpolate_histogram(
 /// A range vector: where its windows end, how long they are, and where the samples come from.
 pub(crate) struct Range<'e> {
     pub(crate) reference: Reference,
-    pub(crate) range: i64,
+    pub(crate) length: i64,
     pub(crate) extension: Option<Extension>,
     pub(crate) span: Span,
     source: Source<'e>,
@@ -309,7 +307,7 @@ impl<'e> Range<'e> {
         Ok(match expr.unparen() {
             Expr::Matrix(matrix) => Some(Self {
                 reference: reference(context, &matrix.selector)?,
-                range: context.duration(&matrix.range, false)?,
+                length: context.duration(&matrix.range, false)?,
                 extension: matrix.selector.extension,
                 span: matrix.span,
                 source: Source::Series(&matrix.selector),
@@ -318,7 +316,7 @@ impl<'e> Range<'e> {
                 let offset = context.offset(subquery.offset.as_ref())?;
                 Some(Self {
                     reference: Reference { fixed: context.at(subquery.at), offset },
-                    range: context.duration(&subquery.range, false)?,
+                    length: context.duration(&subquery.range, false)?,
                     extension: None,
                     span: subquery.span,
                     source: Source::Subquery(subquery),
@@ -347,7 +345,7 @@ impl<'e> Range<'e> {
     ) -> Result<()> {
         let (first, last) = self.reference.span(grid);
         let (before, after) = self.margins(context);
-        let start = first.saturating_sub(self.range).saturating_sub(before);
+        let start = first.saturating_sub(self.length).saturating_sub(before);
         match self.source {
             Source::Series(selector) => {
                 let range = (start.saturating_add(1), last.saturating_add(after));

@@ -1,5 +1,6 @@
 //! Duration expressions: inside brackets a whole expression, after `offset` one operand with a sign.
 
+use super::super::NESTING_DEPTH_MAX;
 use super::super::ast::{BinaryOp, Duration, DurationExpr, Number, Span};
 use super::super::token::{Kind, Preprocessor};
 use super::{Parser, Result};
@@ -107,7 +108,7 @@ impl Parser<'_> {
                     break;
                 }
                 chain += 1;
-                parser.check_depth(parser.nesting + chain)?;
+                parser.check_depth(parser.nesting + chain, NESTING_DEPTH_MAX)?;
                 let sign = parser.advance();
                 let right_associative = op == BinaryOp::Pow;
                 let rhs = parser.duration_expr(op.precedence() + u8::from(!right_associative))?;

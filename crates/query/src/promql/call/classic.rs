@@ -49,7 +49,9 @@ pub(crate) fn eval(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec
         }
     }
     context.release_rows(&rows);
-    out.iter_mut().for_each(|row| context.drop_name(row));
+    for row in &mut out {
+        context.drop_name(row);
+    }
     merge_rows(out)
 }
 
@@ -257,7 +259,7 @@ type Forced = Option<(f64, f64, f64)>;
 /// Removes decreases; those within rounding silently.
 fn force_monotonic(buckets: &mut [Bucket]) -> Forced {
     let mut forced: Forced = None;
-    let Some((first, rest)) = buckets.split_first_mut() else { return None };
+    let (first, rest) = buckets.split_first_mut()?;
     let mut before = first.count;
     for bucket in rest {
         let now = bucket.count;

@@ -78,13 +78,11 @@ fn histograms(context: &Context<'_>, window: &Window<'_>, kind: Kind) -> Cell {
     let ts: Vec<i64> = window.histograms.iter().map(|(ts, _)| *ts).collect();
     let Some((first, last)) = edges(window, &ts) else { return Cell::Empty };
     let Some(points) = window.histograms.get(first..=last) else { return Cell::Empty };
-    match growth(context, window, kind, points) {
-        Some(growth) => Cell::histogram(growth),
-        None => {
-            context.note(Note::MixedSchemas(window.metric()), window.first_span);
-            Cell::Empty
-        }
-    }
+    let Some(growth) = growth(context, window, kind, points) else {
+        context.note(Note::MixedSchemas(window.metric()), window.first_span);
+        return Cell::Empty;
+    };
+    Cell::histogram(growth)
 }
 
 /// How much the histograms grew over the range; `None` when they do not go together.

@@ -62,13 +62,7 @@ fn expand(template: &str, regex: &Regex, captures: &Captures<'_>) -> String {
             rest = after;
             continue;
         }
-        let (name, after) = match rest.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            Some((name, after)) => (name, after),
-            None => {
-                let word = |c: char| c == '_' || c.is_alphanumeric();
-                rest.split_at(rest.find(|c| !word(c)).unwrap_or(rest.len()))
-            }
-        };
+        let (name, after) = group_name(rest);
         if name.is_empty() || !name.chars().all(|c| c == '_' || c.is_alphanumeric()) {
             out.push('$');
             continue;
@@ -83,6 +77,15 @@ fn expand(template: &str, regex: &Regex, captures: &Captures<'_>) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// The name of a group right after a `$`, and what follows it.
+fn group_name(rest: &str) -> (&str, &str) {
+    if let Some(found) = rest.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+        return found;
+    }
+    let word = |c: char| c == '_' || c.is_alphanumeric();
+    rest.split_at(rest.find(|c| !word(c)).unwrap_or(rest.len()))
 }
 
 pub(crate) fn join(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec<Row>> {

@@ -1,7 +1,7 @@
 //! How fast a window grows: `rate`, `increase`, `delta`, extrapolated to the window's edges, and `irate`, `idelta`.
 
 use super::super::annotation::Note;
-use super::super::eval::{Context, Result};
+use super::super::eval::Context;
 use super::super::histogram::{Work, detect_reset, divided, scaled};
 use super::super::value::{Cell, Window};
 use super::extended;
@@ -66,20 +66,20 @@ struct Observed {
 }
 
 /// `rate`, `increase` or `delta` of a window.
-pub(crate) fn extrapolated(context: &Context<'_>, window: &Window<'_>, kind: Kind) -> Result<Cell> {
+pub(crate) fn extrapolated(context: &Context<'_>, window: &Window<'_>, kind: Kind) -> Cell {
     if !window.values.is_empty() && !window.histograms.is_empty() {
         context.note(Note::MixedFloatsHistograms(window.metric()), window.first_span);
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     if window.extension.is_some() {
-        return Ok(extended::eval(context, window, kind));
+        return extended::eval(context, window, kind);
     }
     let observed = if window.histograms.is_empty() {
         observe_floats(context, window, kind)
     } else {
         observe_histograms(context, window, kind)
     };
-    Ok(observed.map_or(Cell::Empty, |observed| extrapolate(context, window, kind, observed)))
+    observed.map_or(Cell::Empty, |observed| extrapolate(context, window, kind, observed))
 }
 
 fn observe_floats(context: &Context<'_>, window: &Window<'_>, kind: Kind) -> Option<Observed> {
@@ -233,7 +233,6 @@ fn extrapolate(context: &Context<'_>, window: &Window<'_>, kind: Kind, mut obser
     if to_end >= threshold {
         to_end = average / 2.0;
     }
-    #[expect(clippy::float_cmp, reason = "samples at one time have no distance")]
     let mut factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
     if kind == Kind::Rate {
         factor /= window.range_seconds();
@@ -290,10 +289,10 @@ fn last_two<'a>(window: &'a Window<'_>) -> Option<[(i64, i64, Latest<'a>); 2]> {
 
 /// `irate` (`per_second`) or `idelta`: the difference of the last two samples.
 #[expect(clippy::cast_precision_loss, reason = "distances of samples in milliseconds")]
-pub(crate) fn instant(context: &Context<'_>, window: &Window<'_>, per_second: bool) -> Result<Cell> {
-    let Some([(t0, s0, before), (t1, s1, now)]) = last_two(window) else { return Ok(Cell::Empty) };
+pub(crate) fn instant(context: &Context<'_>, window: &Window<'_>, per_second: bool) -> Cell {
+    let Some([(t0, s0, before), (t1, s1, now)]) = last_two(window) else { return Cell::Empty };
     if t0 == t1 {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     let seconds = (t1 - t0) as f64 / 1000.0;
     let started = start_reset(s0, t0, s1, t1);
@@ -301,7 +300,7 @@ pub(crate) fn instant(context: &Context<'_>, window: &Window<'_>, per_second: bo
         (Latest::Float(before), Latest::Float(now)) => {
             let reset = per_second && (now < before || started);
             let growth = if reset { now } else { now - before };
-            Ok(Cell::Float(if per_second { growth / seconds } else { growth }))
+            Cell::Float(if per_second { growth / seconds } else { growth })
         }
         (Latest::Histogram(before), Latest::Histogram(now)) => {
             let both_gauges = before.reset_hint == ResetHint::Gauge && now.reset_hint == ResetHint::Gauge;
@@ -316,7 +315,7 @@ pub(crate) fn instant(context: &Context<'_>, window: &Window<'_>, per_second: bo
             if !per_second || !started && !detect_reset(now, before) {
                 let Ok(outcome) = growth.subtract(before) else {
                     context.note(Note::MixedSchemas(window.metric()), window.first_span);
-                    return Ok(Cell::Empty);
+                    return Cell::Empty;
                 };
                 if outcome.bounds_reconciled {
                     context.note(Note::MismatchedBounds("subtraction"), window.first_span);
@@ -324,11 +323,11 @@ pub(crate) fn instant(context: &Context<'_>, window: &Window<'_>, per_second: bo
             }
             growth.reset_hint = ResetHint::Gauge;
             let growth = growth.finish();
-            Ok(Cell::histogram(if per_second { divided(&growth, seconds) } else { growth }))
+            Cell::histogram(if per_second { divided(&growth, seconds) } else { growth })
         }
         _ => {
             context.note(Note::MixedFloatsHistograms(window.metric()), window.first_span);
-            Ok(Cell::Empty)
+            Cell::Empty
         }
     }
 }

@@ -84,8 +84,8 @@ pub(crate) fn eval(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec
     if let Some(function) = find(&DATE_FUNCTIONS, name) {
         if call.args.is_empty() {
             #[expect(clippy::cast_precision_loss, reason = "PromQL's times are float seconds")]
-            let cell = |time: i64| Cell::Float(calendar(time.div_euclid(1000) as f64, function));
-            return Ok(vec![Row::new(Labels::empty(), grid.times().map(cell).collect())]);
+            let at = |time: i64| Cell::Float(calendar(time.div_euclid(1000) as f64, function));
+            return Ok(vec![Row::new(Labels::empty(), grid.times().map(at).collect())]);
         }
         return map_floats(context, call, grid, &|_, value| Some(calendar(value, function)));
     }

@@ -13,10 +13,10 @@ use model::histogram::ResetHint;
 use std::sync::Arc;
 
 /// What a function makes of a window with at least one sample.
-pub(crate) type WindowFunction = fn(&Context<'_>, &Window<'_>) -> Result<Cell>;
+pub(crate) type WindowFunction = fn(&Context<'_>, &Window<'_>) -> Cell;
 
 const FUNCTIONS: [(&str, WindowFunction); 26] = [
-    ("absent_over_time", |_, _| Ok(Cell::Float(1.0))),
+    ("absent_over_time", |_, _| Cell::Float(1.0)),
     ("avg_over_time", avg),
     ("changes", changes),
     ("count_over_time", count),
@@ -32,7 +32,7 @@ const FUNCTIONS: [(&str, WindowFunction); 26] = [
     ("max_over_time", |context, window| extreme(context, window, |x, best| x > best, false)),
     ("min_over_time", |context, window| extreme(context, window, |x, best| x < best, false)),
     ("predict_linear", predict),
-    ("present_over_time", |_, _| Ok(Cell::Float(1.0))),
+    ("present_over_time", |_, _| Cell::Float(1.0)),
     ("quantile_over_time", quantile),
     ("rate", |context, window| rate::extrapolated(context, window, rate::Kind::Rate)),
     ("resets", resets),
@@ -90,50 +90,45 @@ fn mixed(context: &Context<'_>, window: &Window<'_>) -> bool {
 }
 
 /// Applies `function` to the window's floats; nothing without any.
-fn of_floats(
-    context: &Context<'_>,
-    window: &Window<'_>,
-    function: impl FnOnce(&[f64]) -> f64,
-) -> Result<Cell> {
+fn of_floats(context: &Context<'_>, window: &Window<'_>, function: impl FnOnce(&[f64]) -> f64) -> Cell {
     if window.values.is_empty() {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     note_ignored(context, window);
-    Ok(Cell::Float(function(window.values)))
+    Cell::Float(function(window.values))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "samples in memory")]
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
-fn count(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
-    Ok(Cell::Float((window.values.len() + window.histograms.len()) as f64))
+fn count(_: &Context<'_>, window: &Window<'_>) -> Cell {
+    Cell::Float((window.values.len() + window.histograms.len()) as f64)
 }
 
-fn sum(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn sum(context: &Context<'_>, window: &Window<'_>) -> Cell {
     if mixed(context, window) {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     let Some((_, first)) = window.histograms.first() else {
         let mut sum = Kahan::default();
         window.values.iter().for_each(|value| sum.add(*value));
-        return Ok(Cell::Float(if sum.sum.is_infinite() { sum.sum } else { sum.total() }));
+        return Cell::Float(if sum.sum.is_infinite() { sum.sum } else { sum.total() });
     };
     let mut total = Work::from(&**first);
     let added = add_histograms(context, window, |h| total.add_compensated(h));
-    Ok(if added { Cell::histogram(total.finish()) } else { Cell::Empty })
+    if added { Cell::histogram(total.finish()) } else { Cell::Empty }
 }
 
-fn avg(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn avg(context: &Context<'_>, window: &Window<'_>) -> Cell {
     if mixed(context, window) {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     let Some((_, first)) = window.histograms.first() else {
         let mut mean = Mean::default();
         window.values.iter().for_each(|value| mean.add(*value));
-        return Ok(Cell::Float(mean.get()));
+        return Cell::Float(mean.get());
     };
     let mut mean = HistogramMean::new(first);
     let added = add_histograms(context, window, |h| mean.add(h));
-    Ok(if added { Cell::histogram(mean.finish()) } else { Cell::Empty })
+    if added { Cell::histogram(mean.finish()) } else { Cell::Empty }
 }
 
 /// Adds all histograms but the first; false when they do not go together.
@@ -144,13 +139,11 @@ fn add_histograms(
 ) -> bool {
     let mut reconciled = false;
     for (_, h) in window.histograms.iter().skip(1) {
-        match add(h) {
-            Ok(outcome) => reconciled |= outcome.bounds_reconciled,
-            Err(Incompatible) => {
-                context.note(Note::MixedSchemas(window.metric()), window.first_span);
-                return false;
-            }
-        }
+        let Ok(outcome) = add(h) else {
+            context.note(Note::MixedSchemas(window.metric()), window.first_span);
+            return false;
+        };
+        reconciled |= outcome.bounds_reconciled;
     }
     let hint = |hint| window.histograms.iter().any(|(_, h)| h.reset_hint == hint);
     if hint(ResetHint::Yes) && hint(ResetHint::No) {
@@ -162,22 +155,20 @@ fn add_histograms(
     true
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
-fn first(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
-    Ok(match (window.ts.first(), window.histograms.first()) {
+fn first(_: &Context<'_>, window: &Window<'_>) -> Cell {
+    match (window.ts.first(), window.histograms.first()) {
         (Some(ts), Some((other, h))) if ts >= other => Cell::Histogram(Arc::clone(h)),
         (None, Some((_, h))) => Cell::Histogram(Arc::clone(h)),
         _ => window.values.first().map_or(Cell::Empty, |value| Cell::Float(*value)),
-    })
+    }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
-fn last(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
-    Ok(match (window.ts.last(), window.histograms.last()) {
+fn last(_: &Context<'_>, window: &Window<'_>) -> Cell {
+    match (window.ts.last(), window.histograms.last()) {
         (Some(ts), Some((other, h))) if other >= ts => Cell::Histogram(Arc::clone(h)),
         (None, Some((_, h))) => Cell::Histogram(Arc::clone(h)),
         _ => window.values.last().map_or(Cell::Empty, |value| Cell::Float(*value)),
-    })
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "PromQL's times are float seconds")]
@@ -185,40 +176,33 @@ fn seconds(ms: Option<i64>) -> Cell {
     ms.map_or(Cell::Empty, |ms| Cell::Float(ms as f64 / 1000.0))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
-fn ts_of_first(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn ts_of_first(_: &Context<'_>, window: &Window<'_>) -> Cell {
     let histogram = window.histograms.first().map(|(ts, _)| *ts);
-    Ok(seconds(window.ts.first().copied().into_iter().chain(histogram).min()))
+    seconds(window.ts.first().copied().into_iter().chain(histogram).min())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
-fn ts_of_last(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn ts_of_last(_: &Context<'_>, window: &Window<'_>) -> Cell {
     let histogram = window.histograms.last().map(|(ts, _)| *ts);
-    Ok(seconds(window.ts.last().copied().into_iter().chain(histogram).max()))
+    seconds(window.ts.last().copied().into_iter().chain(histogram).max())
 }
 
 /// The largest or smallest float, or its time.
-fn extreme(
-    context: &Context<'_>,
-    window: &Window<'_>,
-    better: fn(f64, f64) -> bool,
-    time: bool,
-) -> Result<Cell> {
+fn extreme(context: &Context<'_>, window: &Window<'_>, better: fn(f64, f64) -> bool, time: bool) -> Cell {
     let mut points = window.ts.iter().zip(window.values);
-    let Some((mut at, mut best)) = points.next() else { return Ok(Cell::Empty) };
+    let Some((mut at, mut best)) = points.next() else { return Cell::Empty };
     note_ignored(context, window);
     for (ts, value) in points {
         if better(*value, *best) || best.is_nan() {
             (at, best) = (ts, value);
         }
     }
-    Ok(if time { seconds(Some(*at)) } else { Cell::Float(*best) })
+    if time { seconds(Some(*at)) } else { Cell::Float(*best) }
 }
 
-fn quantile(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn quantile(context: &Context<'_>, window: &Window<'_>) -> Cell {
     let q = window.params.first().copied().unwrap_or(f64::NAN);
     if window.values.is_empty() {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     if !(0.0..=1.0).contains(&q) {
         context.note(Note::InvalidQuantile(q), window.first_span);
@@ -226,19 +210,21 @@ fn quantile(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
     of_floats(context, window, |values| quantile_of(q, &mut values.to_vec()))
 }
 
-fn mad(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn mad(context: &Context<'_>, window: &Window<'_>) -> Cell {
     of_floats(context, window, |values| {
         if values.iter().any(|value| value.is_nan()) {
             return f64::NAN;
         }
         let mut values = values.to_vec();
         let median = quantile_of(0.5, &mut values);
-        values.iter_mut().for_each(|value| *value = (*value - median).abs());
+        for value in &mut values {
+            *value = (*value - median).abs();
+        }
         quantile_of(0.5, &mut values)
     })
 }
 
-fn variance(context: &Context<'_>, window: &Window<'_>, finish: fn(f64) -> f64) -> Result<Cell> {
+fn variance(context: &Context<'_>, window: &Window<'_>, finish: fn(f64) -> f64) -> Cell {
     of_floats(context, window, |values| {
         let (mut count, mut mean, mut squares) = (0.0, Kahan::default(), Kahan::default());
         for value in values {
@@ -259,17 +245,17 @@ fn regression(window: &Window<'_>, origin: i64) -> (f64, f64) {
     if window.values.iter().skip(1).all(|value| *value == first) {
         return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
     }
-    let [mut n, mut x_sum, mut y_sum, mut xy_sum, mut xx_sum] = [Kahan::default(); 5];
+    let [mut n, mut x_sum, mut y_sum, mut products, mut squares] = [Kahan::default(); 5];
     for (ts, y) in window.ts.iter().zip(window.values) {
         let x = (ts - origin) as f64 / 1e3;
         n.sum += 1.0;
         x_sum.add(x);
         y_sum.add(*y);
-        xy_sum.add(x * y);
-        xx_sum.add(x * x);
+        products.add(x * y);
+        squares.add(x * x);
     }
     let (n, x, y) = (n.sum, x_sum.total(), y_sum.total());
-    let slope = (xy_sum.total() - x * y / n) / (xx_sum.total() - x * x / n);
+    let slope = (products.total() - x * y / n) / (squares.total() - x * x / n);
     (slope, y / n - slope * x / n)
 }
 
@@ -281,26 +267,26 @@ fn two_floats(context: &Context<'_>, window: &Window<'_>) -> bool {
     window.values.len() >= 2
 }
 
-fn deriv(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn deriv(context: &Context<'_>, window: &Window<'_>) -> Cell {
     if !two_floats(context, window) {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     let origin = window.ts.first().copied().unwrap_or_default();
-    Ok(Cell::Float(regression(window, origin).0))
+    Cell::Float(regression(window, origin).0)
 }
 
-fn predict(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn predict(context: &Context<'_>, window: &Window<'_>) -> Cell {
     if !two_floats(context, window) {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     let ahead = window.params.first().copied().unwrap_or(f64::NAN);
     let (slope, intercept) = regression(window, window.at);
-    Ok(Cell::Float(slope * ahead + intercept))
+    Cell::Float(slope * ahead + intercept)
 }
 
-fn smoothing(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
-    let param = |at: usize| window.params.get(at).copied().unwrap_or(f64::NAN);
-    let (smoothing, trend) = (param(0), param(1));
+/// Refuses factors of `double_exponential_smoothing` that smooth nothing.
+pub(crate) fn check_smoothing(params: &[f64]) -> Result<()> {
+    let [smoothing, trend] = *params else { return Ok(()) };
     if smoothing <= 0.0 || smoothing >= 1.0 {
         let message = format!("invalid smoothing factor. Expected: 0 < sf < 1, got: {smoothing:.6}");
         return Err(PromError::execution(message));
@@ -309,8 +295,13 @@ fn smoothing(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
         let message = format!("invalid trend factor. Expected: 0 < tf < 1, got: {trend:.6}");
         return Err(PromError::execution(message));
     }
+    Ok(())
+}
+
+fn smoothing(context: &Context<'_>, window: &Window<'_>) -> Cell {
+    let [smoothing, trend] = *window.params else { return Cell::Empty };
     if !two_floats(context, window) {
-        return Ok(Cell::Empty);
+        return Cell::Empty;
     }
     let mut values = window.values.iter();
     let mut level = values.next().copied().unwrap_or(f64::NAN);
@@ -322,7 +313,7 @@ fn smoothing(context: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
         let next = smoothing * value + (1.0 - smoothing) * (level + slope);
         (before, level) = (level, next);
     }
-    Ok(Cell::Float(level))
+    Cell::Float(level)
 }
 
 /// A sample of either kind, its time and its start.
@@ -365,27 +356,25 @@ fn count_pairs(window: &Window<'_>, counts: fn(&Point<'_>, &Point<'_>) -> bool) 
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
 #[expect(clippy::cast_precision_loss, reason = "samples in memory")]
-fn resets(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
+fn resets(_: &Context<'_>, window: &Window<'_>) -> Cell {
     if window.histograms.is_empty() && window.starts.is_empty() && window.extension.is_none() {
-        return Ok(Cell::Float(window.drops.len() as f64));
+        return Cell::Float(window.drops.len() as f64);
     }
-    Ok(count_pairs(window, |before, now| match (before, now) {
+    count_pairs(window, |before, now| match (before, now) {
         (Point::Float(t0, a, s0), Point::Float(t1, b, s1)) => b < a || start_reset(*s0, *t0, *s1, *t1),
         (Point::Histogram(t0, a, s0), Point::Histogram(t1, b, s1)) => {
             start_reset(*s0, *t0, *s1, *t1) || detect_reset(b, a)
         }
         _ => true,
-    }))
+    })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "an entry of the function table")]
-fn changes(_: &Context<'_>, window: &Window<'_>) -> Result<Cell> {
-    Ok(count_pairs(window, |before, now| match (before, now) {
+fn changes(_: &Context<'_>, window: &Window<'_>) -> Cell {
+    count_pairs(window, |before, now| match (before, now) {
         #[expect(clippy::float_cmp, reason = "any other value is a change")]
         (Point::Float(_, a, _), Point::Float(_, b, _)) => a != b && !(a.is_nan() && b.is_nan()),
         (Point::Histogram(_, a, _), Point::Histogram(_, b, _)) => !equal(a, b),
         _ => true,
-    }))
+    })
 }

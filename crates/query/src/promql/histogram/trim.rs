@@ -111,7 +111,7 @@ fn trim_zero(h: &FloatHistogram, at: f64, keep_below: bool, [positive, negative]
     let lower = if positive && !negative { 0.0 } else { -h.zero_threshold };
     let upper = if negative && !positive { 0.0 } else { h.zero_threshold };
     let (all, none) = if keep_below { (at >= upper, at <= lower) } else { (at <= lower, at >= upper) };
-    if keep_below && none || !keep_below && !all && none {
+    if none && (keep_below || !all) {
         return (0.0, 0.0);
     }
     if all {
