@@ -3,6 +3,7 @@
 //! Current Jaeger has dropped v1's search, while Grafana still calls it by default; both are served. Formats as in the
 //! `jaeger-idl` repository's descriptions (`api_v2`, `api_v3`) and Jaeger's documentation of its HTTP API.
 
+mod api_v3;
 mod failure;
 pub(crate) mod find;
 pub mod grpc;

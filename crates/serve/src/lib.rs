@@ -7,6 +7,8 @@
 pub mod api;
 mod body;
 mod call;
+#[cfg(test)]
+mod contract;
 mod gate;
 pub mod jaeger;
 mod live;
@@ -14,6 +16,7 @@ pub mod loki;
 mod number;
 pub mod ports;
 pub mod prometheus;
+mod rpc;
 mod state;
 pub mod tempo;
 mod time;

@@ -5,6 +5,7 @@
 
 mod encode;
 mod failure;
+pub mod grpc;
 mod metrics;
 mod params;
 mod search;

@@ -185,7 +185,7 @@ fn derived_id(summary: &str, entities: &[Entity], ts_ns: i64) -> String {
 mod tests {
     use super::*;
 
-    fn check(body: Value, expected: Result<&[&str], &str>) {
+    fn check(body: &Value, expected: Result<&[&str], &str>) {
         let result = serde_json::from_value(body.clone())
             .map_err(|error| Failure::field("body", error.to_string()))
             .and_then(|posted| checked(posted, 7));
@@ -201,15 +201,18 @@ mod tests {
 
     #[test]
     fn a_change_names_what_it_touched() {
-        check(json!({"kind": "deploy", "summary": "s", "service": "pay", "version": "2"}), Ok(&["2", "pay"]));
-        check(json!({"kind": "deploy", "summary": "s", "version": "2"}), Err("service"));
-        check(json!({"kind": "deploy", "summary": "s"}), Err("service"));
-        check(json!({"kind": "deploy", "summary": "", "service": "pay"}), Err("summary"));
-        check(json!({"kind": "other", "summary": "s", "service": "pay"}), Err("body"));
-        check(json!({"kind": "config", "summary": "s", "service": "pay", "typo": 1}), Err("body"));
-        check(json!({"kind": "config", "summary": "s", "service": "pay", "time": "soon"}), Err("time"));
-        check(json!({"kind": "config", "summary": "s", "service": "pay", "time": true}), Err("time"));
-        check(json!({"kind": "config", "summary": "s", "service": "pay", "id": ""}), Err("id"));
+        check(
+            &json!({"kind": "deploy", "summary": "s", "service": "pay", "version": "2"}),
+            Ok(&["2", "pay"]),
+        );
+        check(&json!({"kind": "deploy", "summary": "s", "version": "2"}), Err("service"));
+        check(&json!({"kind": "deploy", "summary": "s"}), Err("service"));
+        check(&json!({"kind": "deploy", "summary": "", "service": "pay"}), Err("summary"));
+        check(&json!({"kind": "other", "summary": "s", "service": "pay"}), Err("body"));
+        check(&json!({"kind": "config", "summary": "s", "service": "pay", "typo": 1}), Err("body"));
+        check(&json!({"kind": "config", "summary": "s", "service": "pay", "time": "soon"}), Err("time"));
+        check(&json!({"kind": "config", "summary": "s", "service": "pay", "time": true}), Err("time"));
+        check(&json!({"kind": "config", "summary": "s", "service": "pay", "id": ""}), Err("id"));
     }
 
     #[test]

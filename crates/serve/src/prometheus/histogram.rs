@@ -187,11 +187,12 @@ mod tests {
 
     #[test]
     fn bounds_are_exact_powers() {
-        assert_eq!(exponential_bound(0, 1024), f64::MAX);
-        assert_eq!(exponential_bound(0, 1025), f64::INFINITY);
-        assert_eq!(exponential_bound(3, 8), 2.0);
-        assert_eq!(exponential_bound(-2, 1), 16.0);
-        assert_eq!(exponential_bound(2, 2), std::f64::consts::SQRT_2);
-        assert_eq!(exponential_bound(0, -1074), 5e-324);
+        let check = |bound: f64, expected: f64| assert_eq!(bound.to_bits(), expected.to_bits(), "{bound}");
+        check(exponential_bound(0, 1024), f64::MAX);
+        check(exponential_bound(0, 1025), f64::INFINITY);
+        check(exponential_bound(3, 8), 2.0);
+        check(exponential_bound(-2, 1), 16.0);
+        check(exponential_bound(2, 2), std::f64::consts::SQRT_2);
+        check(exponential_bound(0, -1074), 5e-324);
     }
 }

@@ -13,11 +13,11 @@ use query::traceql::{self, MatchedSpan, SearchParams, SpanSet, TraceSummary};
 use serde_json::{Map, Value, json};
 
 /// Traces of an answer when a call names no limit.
-const TRACES_DEFAULT: usize = 20;
+pub(crate) const TRACES_DEFAULT: usize = 20;
 /// Most traces of an answer.
 const TRACES_MAX: usize = 10_000;
 /// Spans shown per span set when a call names no `spss`.
-const SPANS_PER_SET_DEFAULT: usize = 3;
+pub(crate) const SPANS_PER_SET_DEFAULT: usize = 3;
 /// Most of them.
 const SPANS_PER_SET_MAX: usize = 10_000;
 
