@@ -1,0 +1,206 @@
+//! Builds a log batch: lines and metadata go into the arena once, and every entry gets its level and trace ids.
+
+use super::fields::hex_id;
+use super::labels::with_service_name;
+use super::level::{LEVEL_FIELDS, level_of_line, level_of_severity_number, normalize_level};
+use crate::Decoded;
+use crate::arena::{Keys, push_text};
+use crate::limits::ATTRIBUTES_PER_RECORD_MAX;
+use memchr::memmem::Finder;
+use model::{Labels, LogBatch, LogEntry, SpanId, Text, TraceId};
+use std::borrow::Cow;
+use std::str::FromStr;
+
+/// The structured metadata that carries the level.
+const DETECTED_LEVEL: &str = "detected_level";
+
+/// Collects streams and entries.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// What is collected so far.
+    pub(crate) out: Decoded<LogBatch>,
+    names: Keys,
+    /// Texts that every entry may share.
+    shared: Vec<(&'static str, Text)>,
+    stream_level: Option<Level>,
+    entry: usize,
+    trace: Finder<'static>,
+    span: Finder<'static>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Level {
+    /// A canonical one.
+    Known(&'static str),
+    /// A word that some field gives and no list knows.
+    Other(Text),
+}
+
+impl Writer {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let mut out = Decoded::<LogBatch>::default();
+        out.batch.arena.reserve(capacity);
+        Self {
+            out,
+            names: Keys::default(),
+            shared: Vec::new(),
+            stream_level: None,
+            entry: 0,
+            trace: Finder::new("race"),
+            span: Finder::new("pan"),
+        }
+    }
+
+    /// Starts a stream; labels without a service name get one.
+    pub(crate) fn stream(&mut self, labels: Labels) {
+        let labels = with_service_name(labels);
+        let word = LEVEL_FIELDS.iter().find_map(|name| labels.get(name));
+        self.stream_level = word.map(|word| match normalize_level(word.as_bytes()) {
+            Some(level) => Level::Known(level),
+            None => Level::Other(self.text(word.as_bytes())),
+        });
+        self.out.batch.push_stream(labels);
+        self.entry = self.out.batch.metadata.len();
+    }
+
+    /// Appends text to the arena; invalid UTF-8 is replaced.
+    pub(crate) fn text(&mut self, bytes: &[u8]) -> Text {
+        push_text(&mut self.out.batch.arena, bytes)
+    }
+
+    /// Adds structured metadata to the entry that [`finish`](Self::finish) will end. An empty value is no value; the
+    /// name is brought into the label alphabet.
+    pub(crate) fn metadata(&mut self, name: &[u8], value: &[u8]) {
+        if value.is_empty() {
+            return;
+        }
+        let at = self.out.batch.metadata.len() - self.entry;
+        let name = self.names.intern(&mut self.out.batch.arena, at, &sanitize(name));
+        let value = self.text(value);
+        self.out.batch.metadata.push((name, value));
+    }
+
+    /// Adds metadata whose texts stand in the arena already.
+    pub(crate) fn shared_metadata(&mut self, pairs: &[(Text, Text)]) {
+        self.out.batch.metadata.extend_from_slice(pairs);
+    }
+
+    /// Ends an entry. Ids that the protocol does not give are looked for in metadata and line.
+    pub(crate) fn finish(&mut self, ts_ns: i64, line: Text, ids: (TraceId, SpanId)) {
+        let batch = &self.out.batch;
+        let pairs = batch.metadata.get(self.entry..).unwrap_or_default();
+        if pairs.len() > ATTRIBUTES_PER_RECORD_MAX {
+            self.out.batch.metadata.truncate(self.entry);
+            self.out.reject(1, || {
+                format!("entry with more than {ATTRIBUTES_PER_RECORD_MAX} pairs of structured metadata")
+            });
+            return;
+        }
+        let (trace_id, span_id) = self.ids(pairs, line, ids);
+        if let Some(level) = self.level(pairs, line) {
+            let name = self.shared(DETECTED_LEVEL);
+            let value = match level {
+                Level::Known(level) => self.shared(level),
+                Level::Other(text) => text,
+            };
+            self.out.batch.metadata.push((name, value));
+        }
+        let index = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let batch = &mut self.out.batch;
+        let metadata = index(self.entry)..index(batch.metadata.len());
+        batch.entries.push(LogEntry { ts_ns, line, metadata, trace_id, span_id });
+        if let Some(stream) = batch.streams.last_mut() {
+            stream.entries.end += 1;
+        }
+        self.entry = batch.metadata.len();
+    }
+
+    fn shared(&mut self, word: &'static str) -> Text {
+        if let Some((_, text)) = self.shared.iter().find(|(known, _)| *known == word) {
+            return *text;
+        }
+        let text = self.text(word.as_bytes());
+        self.shared.push((word, text));
+        text
+    }
+
+    /// The level to add; `None` when the entry came with one.
+    fn level(&self, pairs: &[(Text, Text)], line: Text) -> Option<Level> {
+        if self.stream_level.is_some() {
+            return self.stream_level;
+        }
+        let arena = &self.out.batch.arena;
+        let mut best: Option<(usize, Text)> = None;
+        let mut number = None;
+        for (name, value) in pairs {
+            let name = name.bytes(arena);
+            match name.first() {
+                Some(b'd') if name == DETECTED_LEVEL.as_bytes() => return None,
+                Some(b's') if name == b"severity_number" => number = value.str(arena).parse().ok(),
+                _ => {}
+            }
+            if matches!(name.first(), Some(b'l' | b'L' | b's' | b'S'))
+                && let Some(rank) = LEVEL_FIELDS.iter().position(|field| field.as_bytes() == name)
+                && best.is_none_or(|(before, _)| rank < before)
+            {
+                best = Some((rank, *value));
+            }
+        }
+        if let Some((_, value)) = best {
+            return Some(normalize_level(value.bytes(arena)).map_or(Level::Other(value), Level::Known));
+        }
+        let level = number.map_or_else(|| level_of_line(line.bytes(arena)), level_of_severity_number);
+        Some(Level::Known(level))
+    }
+
+    fn ids(&self, pairs: &[(Text, Text)], line: Text, given: (TraceId, SpanId)) -> (TraceId, SpanId) {
+        let (mut trace, mut span) = given;
+        let arena = &self.out.batch.arena;
+        for (name, value) in pairs {
+            let name = name.bytes(arena);
+            if trace.is_none() && is_id_name(name, b"trace") {
+                trace = value.str(arena).parse().unwrap_or_default();
+            } else if span.is_none() && is_id_name(name, b"span") {
+                span = value.str(arena).parse().unwrap_or_default();
+            }
+        }
+        if trace.is_none() {
+            let line = line.bytes(arena);
+            trace = found(hex_id(line, &self.trace, 32));
+            if span.is_none() && !trace.is_none() {
+                span = found(hex_id(line, &self.span, 16));
+            }
+        }
+        (trace, span)
+    }
+}
+
+fn found<Id: FromStr + Default>(digits: Option<&[u8]>) -> Id {
+    digits
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
+}
+
+/// `trace_id`, `traceId`, `TraceID`, `traceid`.
+fn is_id_name(name: &[u8], stem: &[u8]) -> bool {
+    let (Some(head), Some(rest)) = (name.get(..stem.len()), name.get(stem.len()..)) else { return false };
+    head.eq_ignore_ascii_case(stem) && rest.strip_prefix(b"_").unwrap_or(rest).eq_ignore_ascii_case(b"id")
+}
+
+/// A name in the label alphabet: other characters become `_`, a leading digit gets `key_` before it.
+pub(crate) fn sanitize(name: &[u8]) -> Cow<'_, [u8]> {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let digit = name.first().is_some_and(u8::is_ascii_digit);
+    if !digit && name.iter().all(fits) {
+        return Cow::Borrowed(name);
+    }
+    let mut out = if digit { b"key_".to_vec() } else { Vec::new() };
+    let text = String::from_utf8_lossy(name);
+    out.extend(
+        text.chars()
+            .map(|char| if char.is_ascii_alphanumeric() { char } else { '_' })
+            .filter_map(|char| u8::try_from(char).ok()),
+    );
+    Cow::Owned(out)
+}
