@@ -4,6 +4,7 @@
 //! expressed counts as failed, never as skipped.
 
 pub mod jaeger;
+pub mod logql;
 pub mod promql;
 pub mod traceql;
 

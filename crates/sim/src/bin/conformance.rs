@@ -9,6 +9,7 @@ type Suite = (&'static str, fn(&Path) -> Report);
 
 /// Every suite, one line each.
 const SUITES: &[Suite] = &[
+    ("logql", sim::conformance::logql::run),
     ("promql", sim::conformance::promql::run),
     ("traceql", sim::conformance::traceql::run),
     ("jaeger", sim::conformance::jaeger::run),
