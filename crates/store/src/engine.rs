@@ -25,6 +25,8 @@ pub(crate) struct Engine {
     pub(crate) queued: AtomicUsize,
     /// Monotonic time of the last flush, nanoseconds.
     pub(crate) flushed_at_ns: AtomicI64,
+    /// Unflushed WAL bytes at the last freeze: what the seal that follows makes superfluous.
+    pub(crate) frozen_wal_bytes: AtomicI64,
     /// One flush, merge or snapshot at a time.
     pub(crate) background: Mutex<()>,
 }
@@ -57,6 +59,7 @@ impl Engine {
     /// Freezes every memory part.
     pub(crate) fn freeze(&self) {
         for_each_signal!(self, shelves => shelves.freeze());
+        self.frozen_wal_bytes.store(self.gauges.wal_unflushed_bytes.get(), Ordering::Relaxed);
         self.measure();
     }
 

@@ -94,6 +94,7 @@ impl Store {
             changes: Arc::default(),
             queued: AtomicUsize::new(0),
             flushed_at_ns: AtomicI64::new(0),
+            frozen_wal_bytes: AtomicI64::new(0),
             background: Mutex::new(()),
             options,
         });

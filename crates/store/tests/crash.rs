@@ -187,3 +187,14 @@ fn a_failed_sync_is_a_refusal() {
         world.check(&store, seed);
     }
 }
+
+#[test]
+fn background_work_comes_to_an_end() {
+    let mut world = World::new(300);
+    let store = open(&world.disk, StoreOptions { flush_wal_bytes: 10_000, ..small() }).expect("open");
+    for _ in 0..100 {
+        world.write(&store).expect("write");
+    }
+    let steps = (0..50).take_while(|_| store.maintain().expect("maintain")).count();
+    assert!((1..50).contains(&steps), "{steps} steps");
+}
