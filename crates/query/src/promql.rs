@@ -19,7 +19,7 @@ mod value;
 pub use answer::{PromAnswer, PromError, PromErrorKind, PromValue, Sample, SampleValue, Series};
 
 pub(crate) use histogram::detect_reset;
-pub use histogram::{add_histograms, compacted as compact_histogram};
+pub use histogram::{ShownBucket, add_histograms, compacted as compact_histogram, shown_buckets};
 
 use annotation::Notes;
 use eval::{Context, merge_rows};

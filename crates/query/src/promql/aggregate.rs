@@ -34,17 +34,18 @@ pub(crate) fn eval(context: &Context<'_>, aggregate: &Aggregate, grid: Grid) -> 
 }
 
 fn check_quantiles(context: &Context<'_>, param: &Expr, quantiles: &[f64]) {
+    let span = param.unparen().span();
     if quantiles.iter().any(|q| q.is_nan()) {
-        context.note(Note::InvalidQuantile(f64::NAN), param.span());
+        context.note(Note::InvalidQuantile(f64::NAN), span);
     }
     let numbers = || quantiles.iter().copied().filter(|q| !q.is_nan());
     let (largest, smallest) =
         (numbers().fold(f64::NEG_INFINITY, f64::max), numbers().fold(f64::INFINITY, f64::min));
     if largest > 1.0 {
-        context.note(Note::InvalidQuantile(largest), param.span());
+        context.note(Note::InvalidQuantile(largest), span);
     }
     if smallest < 0.0 {
-        context.note(Note::InvalidQuantile(smallest), param.span());
+        context.note(Note::InvalidQuantile(smallest), span);
     }
 }
 
@@ -66,7 +67,7 @@ struct Group {
 fn grouped(context: &Context<'_>, aggregate: &Aggregate, params: &[f64], grid: Grid) -> Result<Vec<Row>> {
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
-    let span = aggregate.expr.span();
+    let span = aggregate.expr.unparen().span();
     let scope = accumulate::Scope { context, op: aggregate.op, span };
     let held_before = context.live.get();
     context.each(&aggregate.expr, grid, &mut |row| {

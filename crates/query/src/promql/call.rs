@@ -5,6 +5,7 @@
 //! - functions of classic and native histograms in `classic`,
 //! - functions of labels in `label`, `info` in `info`.
 
+mod calendar;
 mod classic;
 mod extended;
 mod info;
@@ -217,8 +218,13 @@ fn timestamp(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec<Row>>
             rows.push(row);
             Ok(())
         })?;
-    } else if !starts {
+    } else {
         rows = context.rows(argument(call, 0)?, grid)?;
+        if starts {
+            // Values of an expression have no start; it is evaluated for its warnings.
+            context.release_rows(&rows);
+            return Ok(Vec::new());
+        }
         for row in &mut rows {
             for (cell, at) in row.cells.iter_mut().zip(grid.times()) {
                 if !cell.is_empty() {
@@ -284,7 +290,11 @@ fn over_range(context: &Context<'_>, call: &Call, grid: Grid, sink: Sink<'_>) ->
     }
     let range = range.ok_or_else(|| missing_argument(call))?;
     check_extension(range.extension, name)?;
-    let first_span = argument(call, 0)?.span();
+    // Prometheus evaluates a subquery ahead and forgets where it stood.
+    let first_span = match argument(call, 0)? {
+        Expr::Subquery(_) => language::promql::ast::Span::default(),
+        other => other.span(),
+    };
     let uses_starts =
         context.options.start_timestamps && matches!(name, "rate" | "increase" | "irate" | "resets");
     let keeps_name = matches!(name, "last_over_time" | "first_over_time");

@@ -3,6 +3,7 @@
 //! Nothing here knows of queries; what went wrong is returned, what it means for the query is the caller's business.
 //! Source: Prometheus' native histogram specification, <https://prometheus.io/docs/specs/native_histograms>.
 
+mod bounds;
 pub(crate) mod buckets;
 mod estimate;
 mod format;
@@ -25,6 +26,36 @@ pub fn add_histograms(a: &FloatHistogram, b: &FloatHistogram, subtract: bool) ->
     let mut work = Work::from(a);
     let outcome = if subtract { work.subtract(b) } else { work.add(b) };
     outcome.ok().map(|_| work.finish())
+}
+
+/// A bucket as the HTTP API shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShownBucket {
+    /// 0: open on the left, 1: open on the right, 2: open, 3: closed.
+    pub boundaries: u8,
+    /// Lower bound.
+    pub lower: f64,
+    /// Upper bound.
+    pub upper: f64,
+    /// Observations.
+    pub count: f64,
+}
+
+/// The filled buckets of a native histogram in ascending order.
+#[must_use]
+pub fn shown_buckets(h: &FloatHistogram) -> Vec<ShownBucket> {
+    let filled = buckets::all_buckets(h).into_iter().filter(|bucket| bucket.count != 0.0);
+    let show = |bucket: buckets::Bucket| {
+        let zero = !h.uses_custom_buckets() && bucket.lower <= 0.0 && bucket.upper >= 0.0;
+        let boundaries = match (zero || bucket.lower < 0.0, zero || bucket.upper > 0.0) {
+            (false, true) => 0,
+            (true, false) => 1,
+            (false, false) => 2,
+            (true, true) => 3,
+        };
+        ShownBucket { boundaries, lower: bucket.lower, upper: bucket.upper, count: bucket.count }
+    };
+    filled.map(show).collect()
 }
 
 /// `h * factor`.

@@ -75,7 +75,7 @@ fn check_params(context: &Context<'_>, aggregate: &Aggregate, params: &[f64]) ->
         if nan {
             return Err(PromError::execution("Ratio value is NaN"));
         }
-        let span = aggregate.param.as_ref().map(language::promql::Expr::span).unwrap_or_default();
+        let span = aggregate.param.as_ref().map(|param| param.unparen().span()).unwrap_or_default();
         if largest > 1.0 {
             context.note(Note::InvalidRatio(largest, 1.0), span);
         }

@@ -3,8 +3,7 @@
 use super::super::eval::{Context, Result, merge_rows};
 use super::super::histogram;
 use super::super::value::{Cell, Grid, Row};
-use super::{argument, missing_argument};
-use jiff::civil::Date;
+use super::{argument, calendar, missing_argument};
 use language::promql::ast::Call;
 use model::FloatHistogram;
 use model::Labels;
@@ -47,18 +46,18 @@ const FLOAT_FUNCTIONS: [(&str, FloatFunction); 23] = [
     ("tanh", f64::tanh),
 ];
 
-/// A number of a calendar day and its seconds.
-type DateFunction = fn(Date, i64) -> f64;
+/// A number of a day (since the epoch) and its seconds.
+type DateFunction = fn(i128, i64) -> f64;
 
 const DATE_FUNCTIONS: [(&str, DateFunction); 8] = [
-    ("days_in_month", |date, _| f64::from(date.days_in_month())),
-    ("day_of_month", |date, _| f64::from(date.day())),
-    ("day_of_week", |date, _| f64::from(date.weekday().to_sunday_zero_offset())),
-    ("day_of_year", |date, _| f64::from(date.day_of_year())),
+    ("days_in_month", |day, _| calendar::days_in_month(day)),
+    ("day_of_month", |day, _| calendar::date(day).day),
+    ("day_of_week", |day, _| calendar::day_of_week(day)),
+    ("day_of_year", |day, _| calendar::day_of_year(day)),
     ("hour", |_, seconds| f64::from(u32::try_from(seconds / 3600).unwrap_or_default())),
     ("minute", |_, seconds| f64::from(u32::try_from(seconds % 3600 / 60).unwrap_or_default())),
-    ("month", |date, _| f64::from(date.month())),
-    ("year", |date, _| f64::from(date.year())),
+    ("month", |day, _| calendar::date(day).month),
+    ("year", |day, _| calendar::date(day).year),
 ];
 
 /// A number of a native histogram.
@@ -84,10 +83,10 @@ pub(crate) fn eval(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec
     if let Some(function) = find(&DATE_FUNCTIONS, name) {
         if call.args.is_empty() {
             #[expect(clippy::cast_precision_loss, reason = "PromQL's times are float seconds")]
-            let at = |time: i64| Cell::Float(calendar(time.div_euclid(1000) as f64, function));
+            let at = |time: i64| Cell::Float(of_date(time.div_euclid(1000) as f64, function));
             return Ok(vec![Row::new(Labels::empty(), grid.times().map(at).collect())]);
         }
-        return map_floats(context, call, grid, &|_, value| Some(calendar(value, function)));
+        return map_floats(context, call, grid, &|_, value| Some(of_date(value, function)));
     }
     let param = |at: usize| -> Result<Option<Vec<f64>>> {
         call.args.get(at).map(|arg| context.scalars(arg.unparen(), grid)).transpose()
@@ -139,14 +138,11 @@ pub(crate) fn go_min(a: f64, b: f64) -> f64 {
     -go_max(-a, -b)
 }
 
-/// A calendar number of `seconds` since the epoch, UTC; NaN beyond what a calendar holds.
-fn calendar(seconds: f64, function: DateFunction) -> f64 {
-    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-    let whole = seconds as i64;
-    match jiff::Timestamp::from_second(whole) {
-        Ok(at) => function(at.to_zoned(jiff::tz::TimeZone::UTC).date(), whole.rem_euclid(86_400)),
-        Err(_) => f64::NAN,
-    }
+/// A calendar number of `seconds` since the epoch, UTC.
+fn of_date(seconds: f64, function: DateFunction) -> f64 {
+    let seconds = calendar::whole_seconds(seconds);
+    let of_day = i64::try_from(seconds.rem_euclid(86_400)).unwrap_or_default();
+    function(seconds.div_euclid(86_400), of_day)
 }
 
 /// Applies a function to the float samples of the first argument; histograms are left out.

@@ -1,5 +1,6 @@
 //! Buckets by index: from spans and back, their bounds, and walks over all of them in order of value.
 
+use super::bounds::between_powers;
 use model::FloatHistogram;
 use model::histogram::{BucketSpan, CUSTOM_BUCKETS_SCHEMA};
 
@@ -81,9 +82,7 @@ pub(crate) fn upper_bound(index: i32, schema: i32, custom: &[f64]) -> f64 {
     } else {
         let steps = 1_i64 << schema.min(31);
         let (whole, part) = (i64::from(index).div_euclid(steps), i64::from(index).rem_euclid(steps));
-        #[expect(clippy::cast_precision_loss, reason = "at most 2^8 for valid schemas")]
-        let fraction = (part as f64 / steps as f64).exp2();
-        fraction * power_of_two(whole)
+        between_powers(part, schema) * power_of_two(whole)
     };
     // The bucket that ends at 2^1024 ends at the largest float, so that infinities have a bucket of their own.
     let last = if schema <= 0 {
