@@ -44,8 +44,8 @@ enum Media {
     Grpc,
 }
 
-/// A content type and what to undo before decoding.
-type Reading = (Media, Encoding);
+/// Bytes to nouns.
+type Decode = fn(&Receiver, &Tenant, Media, &[u8]) -> Result<Decoded<Batch>, Fault>;
 
 /// One row: where, how to read, how to decode, how to answer.
 struct Door {
@@ -53,11 +53,13 @@ struct Door {
     name: &'static str,
     /// Where it is.
     path: &'static str,
-    /// Judges content type and encoding.
-    read: fn(&HeaderMap) -> Result<Reading, Fault>,
+    /// Judges the content type.
+    media: fn(&HeaderMap) -> Result<Media, Fault>,
+    /// What to undo before decoding.
+    encoding: fn(&HeaderMap, Media) -> Result<Encoding, Fault>,
     /// Bytes to nouns.
-    decode: fn(&Receiver, &Tenant, Media, &[u8]) -> Result<Decoded<Batch>, Fault>,
-    /// The protocol's answer; the medium is unknown when `read` refused it.
+    decode: Decode,
+    /// The protocol's answer; there is no medium when `media` refused it.
     reply: fn(Option<Media>, Result<Receipt, Fault>) -> Response,
 }
 
@@ -178,9 +180,9 @@ impl Counters {
 
 async fn serve(door: &Door, counters: &Counters, receiver: &Receiver, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let (media, result) = match (door.read)(&parts.headers) {
+    let (media, result) = match (door.media)(&parts.headers) {
         Err(fault) => (None, Err(fault)),
-        Ok(reading) => (Some(reading.0), take(door, counters, receiver, reading, &parts, body).await),
+        Ok(media) => (Some(media), take(door, counters, receiver, media, &parts, body).await),
     };
     counters.count(&result);
     if let Err(fault) = &result {
@@ -193,11 +195,12 @@ async fn take(
     door: &Door,
     counters: &Counters,
     receiver: &Receiver,
-    (media, encoding): Reading,
+    media: Media,
     parts: &Parts,
     body: axum::body::Body,
 ) -> Result<Receipt, Fault> {
     let tenant = tenant_of(&parts.headers)?;
+    let encoding = (door.encoding)(&parts.headers, media)?;
     let limits = receiver.options();
     let mut hold = receiver.budget().hold();
     let frame_bytes = if media == Media::Grpc { crate::grpc::FRAME_HEADER_BYTES } else { 0 };
@@ -252,7 +255,7 @@ fn media_type(headers: &HeaderMap) -> String {
 }
 
 /// The `Content-Encoding`.
-fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Fault> {
+fn content_encoding(headers: &HeaderMap, _: Media) -> Result<Encoding, Fault> {
     let value = headers
         .get(http::header::CONTENT_ENCODING)
         .map_or("", |value| value.to_str().unwrap_or("unreadable"));

@@ -86,7 +86,7 @@ mod tests {
         let got = unframe(Bytes::copy_from_slice(frame), 4);
         match (got, expected) {
             (Ok((compressed, message)), Ok((flag, bytes))) => {
-                assert_eq!((compressed, &message[..]), (flag, bytes))
+                assert_eq!((compressed, &message[..]), (flag, bytes));
             }
             (Err(fault), Err(text)) => assert_eq!(fault.to_string(), text),
             (got, expected) => panic!("{frame:?}: {got:?}, not {expected:?}"),

@@ -124,13 +124,13 @@ fn build(config: &TlsServerConfig) -> Result<ServerConfig, TlsError> {
             } else {
                 verifier
             };
-            let verifier = verifier.build().map_err(|error| content("client_ca_file", path, error))?;
+            let verifier = verifier.build().map_err(|error| content("client_ca_file", path, &error))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
     let mut server = builder
         .with_single_cert(chain, key)
-        .map_err(|error| content("cert_file", &config.cert_file, error))?;
+        .map_err(|error| content("cert_file", &config.cert_file, &error))?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(server)
 }
@@ -144,7 +144,7 @@ pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 pub(crate) fn roots(field: &'static str, path: &Path) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(field, path)? {
-        store.add(certificate).map_err(|error| content(field, path, error))?;
+        store.add(certificate).map_err(|error| content(field, path, &error))?;
     }
     Ok(store)
 }
@@ -156,16 +156,16 @@ pub(crate) fn certificates(
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = read(field, path)?;
     let chain = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| content(field, path, error))?;
+    let chain = chain.map_err(|error| content(field, path, &error))?;
     if chain.is_empty() {
-        return Err(content(field, path, "holds no PEM certificate"));
+        return Err(content(field, path, &"holds no PEM certificate"));
     }
     Ok(chain)
 }
 
 /// The private key in a PEM file.
 pub(crate) fn private_key(field: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&read(field, path)?).map_err(|error| content(field, path, error))
+    PrivateKeyDer::from_pem_slice(&read(field, path)?).map_err(|error| content(field, path, &error))
 }
 
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -179,6 +179,6 @@ fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-fn content(field: &'static str, path: &Path, error: impl ToString) -> TlsError {
+fn content(field: &'static str, path: &Path, error: &dyn std::fmt::Display) -> TlsError {
     TlsError::Content { field, path: path.display().to_string(), message: error.to_string() }
 }

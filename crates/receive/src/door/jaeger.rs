@@ -1,8 +1,6 @@
 //! Jaeger's collector: a thrift `Batch` over HTTP, and `jaeger.api_v2.CollectorService/PostSpans`.
 
-use super::{
-    Batch, Door, Media, Reading, Receipt, Receiver, content_encoding, media_type, otlp, text, whole,
-};
+use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, media_type, otlp, text, whole};
 use crate::fault::Fault;
 use crate::grpc;
 use axum::response::Response;
@@ -18,25 +16,25 @@ pub(super) const DOORS: &[Door] = &[
     Door {
         name: "jaeger_thrift_http",
         path: "/api/traces",
-        read: read_thrift,
+        media: media_thrift,
+        encoding: content_encoding,
         decode: decode_thrift,
         reply: reply_thrift,
     },
     Door {
         name: "jaeger_grpc",
         path: "/jaeger.api_v2.CollectorService/PostSpans",
-        read: otlp::read_grpc,
+        media: otlp::media_grpc,
+        encoding: otlp::encoding_grpc,
         decode: decode_grpc,
         reply: reply_grpc,
     },
 ];
 
 /// Jaeger answers 400, not 415, for a content type it does not know.
-fn read_thrift(headers: &HeaderMap) -> Result<Reading, Fault> {
+fn media_thrift(headers: &HeaderMap) -> Result<Media, Fault> {
     match media_type(headers).as_str() {
-        "application/x-thrift" | "application/vnd.apache.thrift.binary" => {
-            Ok((Media::Thrift, content_encoding(headers)?))
-        }
+        "application/x-thrift" | "application/vnd.apache.thrift.binary" => Ok(Media::Thrift),
         "" => Err(Fault::Malformed("Cannot parse content type: mime: no media type".into())),
         other => Err(Fault::Malformed(format!("Unsupported content type: {other}"))),
     }

@@ -1,8 +1,6 @@
 //! Loki's push endpoint (snappy protobuf or JSON) and OTLP logs under Loki's path.
 
-use super::{
-    Batch, Door, Media, Reading, Receipt, Receiver, batch, content_encoding, media_type, otlp, text,
-};
+use super::{Batch, Door, Media, Receipt, Receiver, batch, content_encoding, media_type, otlp, text};
 use crate::fault::Fault;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -12,29 +10,34 @@ use wire::compress::Encoding;
 
 /// Rows of 3100.
 pub(super) const DOORS: &[Door] = &[
-    Door { name: "loki_push", path: "/loki/api/v1/push", read, decode, reply },
+    Door { name: "loki_push", path: "/loki/api/v1/push", media, encoding, decode, reply },
     Door {
         name: "loki_otlp_logs",
         path: "/otlp/v1/logs",
-        read: otlp::read,
+        media: otlp::media,
+        encoding: content_encoding,
         decode: otlp::logs,
         reply: otlp::reply_logs,
     },
 ];
 
-/// Protobuf always comes as a snappy block, whether the header says so or not; JSON may be compressed.
-fn read(headers: &HeaderMap) -> Result<Reading, Fault> {
+/// A body without a content type is protobuf.
+fn media(headers: &HeaderMap) -> Result<Media, Fault> {
     match media_type(headers).as_str() {
-        "application/json" => Ok((Media::Json, content_encoding(headers)?)),
-        "" | "application/x-protobuf" => match content_encoding(headers)? {
-            Encoding::Identity | Encoding::Snappy => Ok((Media::Protobuf, Encoding::Identity)),
-            _ => {
-                Err(Fault::Unsupported("a protobuf push is snappy, without another Content-Encoding".into()))
-            }
-        },
+        "application/json" => Ok(Media::Json),
+        "" | "application/x-protobuf" => Ok(Media::Protobuf),
         other => Err(Fault::Unsupported(format!(
             "content type {other:?} is not a push: send application/json or application/x-protobuf"
         ))),
+    }
+}
+
+/// Protobuf always comes as a snappy block, whether the header says so or not; JSON may be compressed.
+fn encoding(headers: &HeaderMap, media: Media) -> Result<Encoding, Fault> {
+    match (media, content_encoding(headers, media)?) {
+        (Media::Json, encoding) => Ok(encoding),
+        (_, Encoding::Identity | Encoding::Snappy) => Ok(Encoding::Identity),
+        _ => Err(Fault::Unsupported("a protobuf push is snappy, without another Content-Encoding".into())),
     }
 }
 

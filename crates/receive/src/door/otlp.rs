@@ -1,6 +1,6 @@
 //! OTLP: three signals over HTTP and gRPC; answers as `opentelemetry.io/docs/specs/otlp` says.
 
-use super::{Batch, Door, Media, Reading, Receipt, Receiver, batch, content_encoding, media_type, text};
+use super::{Batch, Door, Media, Receipt, Receiver, batch, content_encoding, media_type, text};
 use crate::fault::Fault;
 use crate::grpc;
 use crate::status::RpcStatus;
@@ -16,9 +16,30 @@ use wire::otlp::{Format, decode_logs, decode_metrics, decode_traces};
 
 /// 4318.
 pub(super) const HTTP: &[Door] = &[
-    Door { name: "otlp_http_traces", path: "/v1/traces", read, decode: traces, reply: reply_traces },
-    Door { name: "otlp_http_logs", path: "/v1/logs", read, decode: logs, reply: reply_logs },
-    Door { name: "otlp_http_metrics", path: "/v1/metrics", read, decode: metrics, reply: reply_metrics },
+    Door {
+        name: "otlp_http_traces",
+        path: "/v1/traces",
+        media,
+        encoding: content_encoding,
+        decode: traces,
+        reply: reply_traces,
+    },
+    Door {
+        name: "otlp_http_logs",
+        path: "/v1/logs",
+        media,
+        encoding: content_encoding,
+        decode: logs,
+        reply: reply_logs,
+    },
+    Door {
+        name: "otlp_http_metrics",
+        path: "/v1/metrics",
+        media,
+        encoding: content_encoding,
+        decode: metrics,
+        reply: reply_metrics,
+    },
 ];
 
 /// 4317.
@@ -26,21 +47,24 @@ pub(super) const GRPC: &[Door] = &[
     Door {
         name: "otlp_grpc_traces",
         path: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        read: read_grpc,
+        media: media_grpc,
+        encoding: encoding_grpc,
         decode: traces,
         reply: reply_traces,
     },
     Door {
         name: "otlp_grpc_logs",
         path: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        read: read_grpc,
+        media: media_grpc,
+        encoding: encoding_grpc,
         decode: logs,
         reply: reply_logs,
     },
     Door {
         name: "otlp_grpc_metrics",
         path: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        read: read_grpc,
+        media: media_grpc,
+        encoding: encoding_grpc,
         decode: metrics,
         reply: reply_metrics,
     },
@@ -62,33 +86,35 @@ pub(crate) struct PartialSuccess {
     pub(crate) error_message: String,
 }
 
-/// Content type and encoding of OTLP over HTTP.
-pub(super) fn read(headers: &HeaderMap) -> Result<Reading, Fault> {
-    let media = match media_type(headers).as_str() {
-        "application/x-protobuf" | "application/protobuf" => Media::Protobuf,
-        "application/json" => Media::Json,
-        other => {
-            let message = format!(
-                "content type {other:?} is not OTLP: send application/x-protobuf or application/json"
-            );
-            return Err(Fault::Unsupported(message));
-        }
-    };
-    Ok((media, content_encoding(headers)?))
+/// Content types of OTLP over HTTP.
+pub(super) fn media(headers: &HeaderMap) -> Result<Media, Fault> {
+    match media_type(headers).as_str() {
+        "application/x-protobuf" | "application/protobuf" => Ok(Media::Protobuf),
+        "application/json" => Ok(Media::Json),
+        other => Err(Fault::Unsupported(format!(
+            "content type {other:?} is not OTLP: send application/x-protobuf or application/json"
+        ))),
+    }
 }
 
-/// Content type and message encoding of a gRPC call.
-pub(super) fn read_grpc(headers: &HeaderMap) -> Result<Reading, Fault> {
-    let media = media_type(headers);
-    if media != "application/grpc" && media != "application/grpc+proto" {
-        return Err(Fault::Unsupported(format!("content type {media:?} is not gRPC: send application/grpc")));
+/// Content type of a gRPC call.
+pub(super) fn media_grpc(headers: &HeaderMap) -> Result<Media, Fault> {
+    match media_type(headers).as_str() {
+        "application/grpc" | "application/grpc+proto" => Ok(Media::Grpc),
+        other => {
+            Err(Fault::Unsupported(format!("content type {other:?} is not gRPC: send application/grpc")))
+        }
     }
+}
+
+/// Encoding of a call's message, if the message says that it is encoded.
+pub(super) fn encoding_grpc(headers: &HeaderMap, _: Media) -> Result<Encoding, Fault> {
     let value = headers.get("grpc-encoding").map_or("", |value| value.to_str().unwrap_or("unreadable"));
     match Encoding::from_header(value)? {
         Encoding::Snappy => {
             Err(Fault::Unsupported("grpc-encoding snappy: send identity, gzip or zstd".into()))
         }
-        encoding => Ok((Media::Grpc, encoding)),
+        encoding => Ok(encoding),
     }
 }
 

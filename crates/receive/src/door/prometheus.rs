@@ -3,7 +3,7 @@
 //! A full pipeline answers 503 here and not 429: a Prometheus in its default configuration retries the first and drops
 //! the data on the second (`retry_on_http_429`).
 
-use super::{Batch, Door, Media, Reading, Receipt, Receiver, otlp, text, whole};
+use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, otlp, text, whole};
 use crate::fault::Fault;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,11 +13,12 @@ use wire::compress::Encoding;
 
 /// Rows of 9090.
 pub(super) const DOORS: &[Door] = &[
-    Door { name: "prometheus_remote_write", path: "/api/v1/write", read, decode, reply },
+    Door { name: "prometheus_remote_write", path: "/api/v1/write", media, encoding, decode, reply },
     Door {
         name: "prometheus_otlp_metrics",
         path: "/api/v1/otlp/v1/metrics",
-        read: otlp::read,
+        media: otlp::media,
+        encoding: content_encoding,
         decode: otlp::metrics,
         reply: otlp::reply_metrics,
     },
@@ -27,20 +28,22 @@ const PROTOBUF: &str = "application/x-protobuf";
 const MESSAGE_V1: &str = "prometheus.WriteRequest";
 const MESSAGE_V2: &str = "io.prometheus.write.v2.Request";
 
-/// The checks and sentences of Prometheus' own receiver. Snappy is part of the protocol: the decoder undoes it.
-fn read(headers: &HeaderMap) -> Result<Reading, Fault> {
-    let encoding =
-        headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("unreadable"));
-    if !encoding.is_empty() && encoding != "snappy" {
-        let message = format!(
-            "{encoding} encoding (compression) is not accepted by this server; only snappy is acceptable"
-        );
-        return Err(Fault::Unsupported(message));
-    }
+/// The checks and sentences of Prometheus' own receiver.
+fn media(headers: &HeaderMap) -> Result<Media, Fault> {
     let content =
         headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("unreadable")).trim();
     message_of(if content.is_empty() { PROTOBUF } else { content })?;
-    Ok((Media::Protobuf, Encoding::Identity))
+    Ok(Media::Protobuf)
+}
+
+/// Snappy is part of the protocol: the decoder undoes it, whether the header names it or not.
+fn encoding(headers: &HeaderMap, _: Media) -> Result<Encoding, Fault> {
+    match headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("unreadable")) {
+        "" | "snappy" => Ok(Encoding::Identity),
+        other => Err(Fault::Unsupported(format!(
+            "{other} encoding (compression) is not accepted by this server; only snappy is acceptable"
+        ))),
+    }
 }
 
 fn message_of(content: &str) -> Result<(), Fault> {

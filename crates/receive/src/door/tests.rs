@@ -33,14 +33,11 @@ struct Kept {
 
 impl Kept {
     fn keep<B>(&self, to: &Mutex<Vec<(Tenant, B)>>, tenant: &Tenant, batch: B, records: usize) -> Answer<'_> {
-        let answer = match self.refusal.lock().expect("lock").clone() {
-            Some(refusal) => Err(refusal),
-            None => {
-                to.lock().expect("lock").push((tenant.clone(), batch));
-                Ok(Accepted { records: records as u64, ..Accepted::default() })
-            }
-        };
-        Box::pin(std::future::ready(answer))
+        if let Some(refusal) = self.refusal.lock().expect("lock").clone() {
+            return Box::pin(std::future::ready(Err(refusal)));
+        }
+        to.lock().expect("lock").push((tenant.clone(), batch));
+        Box::pin(std::future::ready(Ok(Accepted { records: records as u64, ..Accepted::default() })))
     }
 
     fn records(&self) -> usize {
@@ -286,13 +283,16 @@ async fn a_claim_of_four_gibibytes_is_refused_before_it_is_sent() {
     assert!(answer[..read].starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer[..read]));
 }
 
+/// A call's headers and frame, and the expected code.
+type Call<'a> = (&'a [(&'a str, &'a str)], Vec<u8>, &'a str);
+
 #[tokio::test]
 async fn otlp_over_grpc_takes_and_refuses_with_codes() {
     let bench = bench(small(), super::otlp, Credentials::default()).await;
     let spans = span_request();
     let packed = |bytes: Vec<u8>| frame(1, &bytes);
     let gzip_header = ("grpc-encoding", "gzip");
-    let cases: &[(&[(&str, &str)], Vec<u8>, &str)] = &[
+    let cases: &[Call<'_>] = &[
         (&[GRPC], frame(0, &spans), "0"),
         (&[GRPC, TENANT, gzip_header], packed(gzip(&spans)), "0"),
         (&[GRPC, ("grpc-encoding", "zstd")], packed(zstd::encode_all(&spans[..], 1).expect("zstd")), "0"),

@@ -1,6 +1,6 @@
 //! Zipkin's collector: v2 JSON.
 
-use super::{Batch, Door, Media, Reading, Receipt, Receiver, content_encoding, media_type, text, whole};
+use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, media_type, text, whole};
 use crate::fault::Fault;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -8,12 +8,13 @@ use model::Tenant;
 use wire::Decoded;
 
 /// Rows of 9411.
-pub(super) const DOORS: &[Door] = &[Door { name: "zipkin_v2", path: "/api/v2/spans", read, decode, reply }];
+pub(super) const DOORS: &[Door] =
+    &[Door { name: "zipkin_v2", path: "/api/v2/spans", media, encoding: content_encoding, decode, reply }];
 
 /// A body without a content type is JSON, as with Zipkin.
-fn read(headers: &HeaderMap) -> Result<Reading, Fault> {
+fn media(headers: &HeaderMap) -> Result<Media, Fault> {
     match media_type(headers).as_str() {
-        "" | "application/json" => Ok((Media::Json, content_encoding(headers)?)),
+        "" | "application/json" => Ok(Media::Json),
         other => Err(Fault::Unsupported(format!(
             "unsupported: content type {other:?}: send v2 spans as application/json"
         ))),

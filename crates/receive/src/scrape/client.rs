@@ -97,9 +97,10 @@ impl ClientSettings {
 
     fn build(login: Option<Login>, config: &TlsConfig, follow_redirects: bool) -> Result<Self, Bad> {
         let fail = |message: String| ("tls_config".to_owned(), message);
-        let tls = match *config == TlsConfig::default() {
-            true => None,
-            false => Some(Arc::new(client_config(config).map_err(|error| fail(error.to_string()))?)),
+        let tls = if *config == TlsConfig::default() {
+            None
+        } else {
+            Some(Arc::new(client_config(config).map_err(|error| fail(error.to_string()))?))
         };
         let server_name = config.server_name.clone().map(ServerName::try_from).transpose();
         let server_name = server_name.map_err(|_| fail("server_name is not a host name".into()))?;
@@ -389,15 +390,16 @@ async fn read(response: Response<Incoming>, bytes_max: u64) -> Result<Fetched, F
         }
         bytes.extend_from_slice(&chunk);
     }
-    let encoding = Encoding::from_header(header(&parts.headers, CONTENT_ENCODING)).map_err(other)?;
+    let encoding =
+        Encoding::from_header(header(&parts.headers, CONTENT_ENCODING)).map_err(|error| other(&error))?;
     let plain = match encoding.unpack(&bytes, limit) {
         Err(wire::WireError::TooLarge { .. }) => return Err(FetchError::TooLarge),
-        plain => plain.map_err(other)?.unwrap_or(bytes),
+        plain => plain.map_err(|error| other(&error))?.unwrap_or(bytes),
     };
     Ok(Fetched { content_type: header(&parts.headers, CONTENT_TYPE).to_owned(), body: Bytes::from(plain) })
 }
 
-fn other(error: wire::WireError) -> FetchError {
+fn other(error: &wire::WireError) -> FetchError {
     FetchError::Other(error.to_string())
 }
 

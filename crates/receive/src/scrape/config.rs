@@ -99,6 +99,7 @@ pub enum ScrapeProtocol {
 }
 
 /// One entry of `scrape_configs`.
+#[expect(clippy::struct_excessive_bools, reason = "the shape of Prometheus' configuration")]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ScrapeConfig {

@@ -19,8 +19,8 @@ const HTTP_SD_BYTES_MAX: u64 = 64 << 20;
 const HTTP_SD_SECONDS_MAX: u64 = 30;
 /// Files are looked at this often, even when `refresh_interval` is longer.
 const FILE_POLL: Duration = Duration::from_secs(5);
-const FILE_REFRESH: Duration = Duration::from_secs(300);
-const HTTP_REFRESH: Duration = Duration::from_secs(60);
+const FILE_REFRESH: Duration = Duration::from_mins(5);
+const HTTP_REFRESH: Duration = Duration::from_mins(1);
 const DNS_REFRESH: Duration = Duration::from_secs(30);
 
 /// Targets that share labels.

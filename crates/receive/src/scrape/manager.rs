@@ -95,29 +95,26 @@ impl ScrapeManager {
             if pools.get(&name).is_some_and(|running| running.pool.runs(&job)) {
                 continue;
             }
-            self.start(&mut pools, name, Arc::new(job));
+            self.start(&mut pools, &name, &Arc::new(job));
         }
         Ok(())
     }
 
-    fn start(&self, pools: &mut BTreeMap<String, Running>, name: String, job: Arc<Job>) {
+    fn start(&self, pools: &mut BTreeMap<String, Running>, name: &str, job: &Arc<Job>) {
         let stop = CancellationToken::new();
-        match pools.get_mut(&name) {
-            Some(running) => {
-                running.stop.cancel();
-                running.stop = stop.clone();
-                running.pool.change(job.clone(), &self.0.shared, &self.0.tasks);
-            }
-            None => {
-                let pool = Pool::new(job.clone(), &self.0.shared, &self.0.tasks);
-                pools.insert(name.clone(), Running { pool, stop: stop.clone() });
-            }
+        if let Some(running) = pools.get_mut(name) {
+            running.stop.cancel();
+            running.stop = stop.clone();
+            running.pool.change(job.clone(), &self.0.shared, &self.0.tasks);
+        } else {
+            let pool = Pool::new(job.clone(), &self.0.shared, &self.0.tasks);
+            pools.insert(name.to_owned(), Running { pool, stop: stop.clone() });
         }
         for (source, discovery) in job.discoveries.iter().enumerate() {
             if let Some(every) = discovery.every() {
                 let search = Search {
                     manager: Arc::downgrade(&self.0),
-                    name: name.clone(),
+                    name: name.to_owned(),
                     job: job.clone(),
                     source,
                     every,

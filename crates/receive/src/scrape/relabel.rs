@@ -229,8 +229,7 @@ fn set(labels: &mut LabelMap, name: &str, value: String) {
 /// The last eight bytes of the MD5 digest, big-endian: the same number that Prometheus computes.
 fn hash(value: &str) -> u64 {
     let digest: [u8; 16] = Md5::digest(value.as_bytes()).into();
-    let [.., a, b, c, d, e, f, g, h] = digest;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    u64::try_from(u128::from_be_bytes(digest) & u128::from(u64::MAX)).unwrap_or_default()
 }
 
 /// Go's `Regexp.Expand`: `$name`, `${name}`, `$1`, `$$`; a name is as long as it can be, an unknown one is empty, and a

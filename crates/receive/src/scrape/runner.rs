@@ -231,9 +231,11 @@ fn parse(job: &Job, answer: &Fetched, ts_ms: i64) -> Result<Exposition, String> 
         ("application/vnd.google.protobuf", _) => protobuf::parse,
         ("application/openmetrics-text", _) => openmetrics::parse,
         ("text/plain", _) => text::parse,
-        (_, Some(ScrapeProtocol::PrometheusProto)) => protobuf::parse,
-        (_, Some(ScrapeProtocol::OpenMetrics001 | ScrapeProtocol::OpenMetrics100)) => openmetrics::parse,
-        (_, Some(_)) => text::parse,
+        (_, Some(protocol)) => match protocol {
+            ScrapeProtocol::PrometheusProto => protobuf::parse,
+            ScrapeProtocol::OpenMetrics001 | ScrapeProtocol::OpenMetrics100 => openmetrics::parse,
+            ScrapeProtocol::Text004 | ScrapeProtocol::Text100 => text::parse,
+        },
         ("", None) => {
             return Err(
                 "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol \
@@ -256,13 +258,14 @@ mod tests {
     use super::*;
     use crate::scrape::units::PromDuration;
     use model::Labels;
+    use std::collections::BTreeMap;
 
     #[test]
     fn moments_are_regular_and_survive_a_clock_that_jumps() {
         let (interval, timeout) = (PromDuration { ms: 1000 }, PromDuration { ms: 500 });
         let labels = Labels::from_pairs([("a", "b")]);
         let spec =
-            TargetSpec { discovered: Default::default(), labels, url: String::new(), interval, timeout };
+            TargetSpec { discovered: BTreeMap::default(), labels, url: String::new(), interval, timeout };
         let first = next_tick(&spec, 7, 10_000, i64::MIN);
         assert!(first > 10_000 && first <= 11_000);
         assert_eq!(next_tick(&spec, 7, first, first), first + 1000, "on time");

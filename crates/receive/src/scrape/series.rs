@@ -4,8 +4,9 @@
 use super::job::{Job, Limits};
 use super::relabel::{LabelMap, apply};
 use model::labels::METRIC_NAME;
-use model::metric::{SeriesEntry, SeriesLabels, stale_nan};
+use model::metric::{SeriesEntry, stale_nan};
 use model::{Labels, MetricBatch};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use wire::prometheus::Exposition;
 
@@ -63,12 +64,12 @@ impl SeriesCache {
         counts.scraped = answer.batch.sample_count();
         let mut place = Vec::with_capacity(answer.batch.series.len());
         for (at, series) in answer.batch.series.iter().enumerate() {
-            let known = match self.known.get(&series.key) {
-                Some(known) => known,
-                None => {
+            let known = match self.known.entry(series.key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
                     let entry = resolve(job, target, answer, at)?;
                     counts.added += usize::from(entry.is_some());
-                    self.known.entry(series.key).or_insert(Known { entry, seen: 0, live: false })
+                    place.insert(Known { entry, seen: 0, live: false })
                 }
             };
             place.push(known.entry.as_ref().map(|entry| {
@@ -116,7 +117,9 @@ impl SeriesCache {
                 push_stale(entry, ts_ms, out);
             }
         }
-        std::mem::take(&mut self.retired).into_iter().for_each(|series| push_stale(series, ts_ms, out));
+        for series in self.retired.drain(..) {
+            push_stale(series, ts_ms, out);
+        }
     }
 }
 
@@ -241,8 +244,8 @@ fn check_limits(labels: &LabelMap, limits: &Limits) -> Result<(), String> {
 #[cfg(test)]
 pub(crate) fn labels_of(entry: &SeriesEntry) -> Labels {
     match &entry.labels {
-        SeriesLabels::Known(labels) => labels.clone(),
-        SeriesLabels::Encoded { .. } => Labels::empty(),
+        model::metric::SeriesLabels::Known(labels) => labels.clone(),
+        model::metric::SeriesLabels::Encoded { .. } => Labels::empty(),
     }
 }
 

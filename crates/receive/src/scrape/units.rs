@@ -55,7 +55,7 @@ impl fmt::Display for PromDuration {
         }
         let mut left = self.ms;
         for (unit, scale, exact) in DURATION_UNITS {
-            if left < scale || (exact && left % scale != 0) {
+            if left < scale || (exact && !left.is_multiple_of(scale)) {
                 continue;
             }
             write!(f, "{}{unit}", left / scale)?;
