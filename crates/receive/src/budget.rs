@@ -1,8 +1,8 @@
 //! The bound on request bytes that are in memory at the same time, over all doors.
 //!
 //! A request counts what it has received, then what it unpacked to, until its batch was taken or refused. There is no
-//! waiting: above the limit the request is refused at once, so that a burst costs retries and not memory. Unpacking is
-//! bounded by the request limit and counted when it is done; at most one request per worker thread unpacks at a time.
+//! waiting: above the limit the request is refused at once, so that a burst costs retries and not memory. What one
+//! request unpacks to is bounded by its own limit and counted when it is done; few unpack at the same time.
 
 use platform::metrics::Gauge;
 use std::sync::Arc;

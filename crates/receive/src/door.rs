@@ -18,6 +18,7 @@ mod tests;
 
 pub use receiver::{Receiver, ReceiverOptions};
 
+use crate::budget::Hold;
 use crate::fault::Fault;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -34,6 +35,10 @@ use wire::compress::Encoding;
 
 /// Header (and gRPC metadata key) that names the tenant.
 pub const TENANT_HEADER: &str = "x-scope-orgid";
+
+/// Bodies up to this size that are not compressed are decoded where they arrive; others on the blocking pool, so that
+/// a large request does not hold up small ones.
+const INLINE_BYTES_MAX: usize = 256 << 10;
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +183,7 @@ impl Counters {
     }
 }
 
-async fn serve(door: &Door, counters: &Counters, receiver: &Receiver, request: Request) -> Response {
+async fn serve(door: &'static Door, counters: &Counters, receiver: &Receiver, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let (media, result) = match (door.media)(&parts.headers) {
         Err(fault) => (None, Err(fault)),
@@ -192,7 +197,7 @@ async fn serve(door: &Door, counters: &Counters, receiver: &Receiver, request: R
 }
 
 async fn take(
-    door: &Door,
+    door: &'static Door,
     counters: &Counters,
     receiver: &Receiver,
     media: Media,
@@ -200,23 +205,57 @@ async fn take(
     body: axum::body::Body,
 ) -> Result<Receipt, Fault> {
     let tenant = tenant_of(&parts.headers)?;
-    let encoding = (door.encoding)(&parts.headers, media)?;
+    let mut encoding = (door.encoding)(&parts.headers, media)?;
     let limits = receiver.options();
     let mut hold = receiver.budget().hold();
     let frame_bytes = if media == Media::Grpc { crate::grpc::FRAME_HEADER_BYTES } else { 0 };
-    let mut bytes = body::read(body, limits, frame_bytes, &parts.headers, &mut hold).await?;
-    counters.bytes.add(bytes.len() as u64);
-    let mut packed = true;
+    let mut body = body::read(body, limits, frame_bytes, &parts.headers, &mut hold).await?;
+    counters.bytes.add(body.len() as u64);
     if media == Media::Grpc {
-        (packed, bytes) = crate::grpc::unframe(bytes, limits.request_bytes_max)?;
+        let (packed, message) = crate::grpc::unframe(body, limits.request_bytes_max)?;
+        body = message;
+        encoding = if packed { encoding } else { Encoding::Identity };
     }
-    if packed && let Some(plain) = encoding.unpack(&bytes, limits.decoded_bytes_max)? {
-        hold.grow(plain.len())?;
-        bytes = Bytes::from(plain);
+    let message = Message { door, receiver: receiver.clone(), tenant: tenant.clone(), media, encoding, body };
+    let decoded = if message.body.len() <= INLINE_BYTES_MAX && encoding == Encoding::Identity {
+        message.decode(&mut hold)
+    } else {
+        let _place = receiver.decoders().acquire().await;
+        let work = move || (message.decode(&mut hold), hold);
+        let (decoded, kept) = platform::task::blocking("decode", work).await.ok_or_else(interrupted)?;
+        hold = kept;
+        decoded
+    };
+    let receipt = hand_over(receiver, &tenant, decoded?).await;
+    drop(hold);
+    receipt
+}
+
+fn interrupted() -> Fault {
+    Fault::Unavailable("decoding was interrupted: send again".into())
+}
+
+/// A request that has arrived whole.
+struct Message {
+    door: &'static Door,
+    receiver: Receiver,
+    tenant: Tenant,
+    media: Media,
+    encoding: Encoding,
+    body: Bytes,
+}
+
+impl Message {
+    fn decode(&self, hold: &mut Hold) -> Result<Decoded<Batch>, Fault> {
+        let decode = |body: &[u8]| (self.door.decode)(&self.receiver, &self.tenant, self.media, body);
+        match self.encoding.unpack(&self.body, self.receiver.options().decoded_bytes_max)? {
+            None => decode(&self.body),
+            Some(plain) => {
+                hold.grow(plain.len())?;
+                decode(&plain)
+            }
+        }
     }
-    let decoded = (door.decode)(receiver, &tenant, media, &bytes)?;
-    drop(bytes);
-    hand_over(receiver, &tenant, decoded).await
 }
 
 /// The tenant that `headers` name, or the default one.

@@ -152,7 +152,7 @@ async fn speak(
     let silence = Duration::from_secs(limits.header_read_seconds_max);
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        first = tokio::time::timeout(silence, stream.readable()) => first??,
+        first = tokio::time::timeout(silence, stream.peek(&mut [0])) => drop(first??),
     }
     let Some(tls) = tls else { return http(stream, router, limits, stop).await };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
@@ -203,3 +203,6 @@ where
     }
     connection.await
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use platform::SharedClock;
 use platform::metrics::Registry;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 use wire::otlp::{DeltaState, MetricsTranslation};
 
 /// Largest body of one request as it is sent.
@@ -22,6 +23,8 @@ pub const BODY_READ_SECONDS_MAX: u64 = 30;
 pub const DELTA_STREAMS_MAX: usize = 200_000;
 /// Tenants that may send OTLP metrics to one process.
 pub const DELTA_TENANTS_MAX: usize = 4_096;
+/// Large or compressed requests that are decoded at one time.
+pub const DECODERS_MAX: usize = 4;
 /// What Jaeger samples when nothing else is configured: one trace in a thousand.
 pub const SAMPLING_PROBABILITY: f64 = 0.001;
 
@@ -68,6 +71,7 @@ struct Inner {
     registry: Registry,
     options: ReceiverOptions,
     budget: Budget,
+    decoders: Semaphore,
     deltas: Mutex<HashMap<Tenant, DeltaState>>,
 }
 
@@ -83,7 +87,8 @@ impl Receiver {
         let gauge =
             registry.gauge("binnacle_receive_in_flight_bytes", "", "Request bytes in memory over all doors.");
         let budget = Budget::new(options.in_flight_bytes_max, gauge);
-        Self(Arc::new(Inner { ingest, clock, registry, options, budget, deltas: Mutex::default() }))
+        let decoders = Semaphore::new(DECODERS_MAX);
+        Self(Arc::new(Inner { ingest, clock, registry, options, budget, decoders, deltas: Mutex::default() }))
     }
 
     pub(super) fn ingest(&self) -> &dyn Ingest {
@@ -100,6 +105,10 @@ impl Receiver {
 
     pub(super) fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+
+    pub(super) fn decoders(&self) -> &Semaphore {
+        &self.0.decoders
     }
 
     pub(super) fn now_ns(&self) -> i64 {
