@@ -1,4 +1,4 @@
-//! Warnings and infos of a query: each sentence once, with the position of the first expression that caused it.
+//! Warnings and infos of a query: each sentence once, with the position of the expression that caused it last.
 
 use super::histogram::{format_g, format_g_precision};
 use language::promql::ast::Span;
@@ -163,6 +163,11 @@ impl Note {
         }
     }
 
+    /// Whether notes with the same sentence are counted together; else the last one stands for all.
+    fn accumulates(&self) -> bool {
+        matches!(self, Self::ForcedMonotonicity { .. } | Self::StartOverlap { .. })
+    }
+
     /// Takes in what another note with the same sentence says more.
     fn absorb(&mut self, other: &Self) {
         match (self, other) {
@@ -215,7 +220,8 @@ impl Notes {
         let sentence = note.sentence();
         let mut entries = self.0.borrow_mut();
         match entries.iter_mut().find(|entry| entry.sentence == sentence) {
-            Some(entry) => entry.note.absorb(&note),
+            Some(entry) if note.accumulates() => entry.note.absorb(&note),
+            Some(entry) => entry.span = span,
             None => entries.push(Entry { sentence, note, span }),
         }
     }
