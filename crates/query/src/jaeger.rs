@@ -3,10 +3,19 @@
 //! A trace matches when ONE of its spans satisfies service, operation, tags, duration and start time together. A tag
 //! may stand on the span, its events, its links, its process (resource) or its instrumentation scope, and its value is
 //! compared as text. Nothing here knows HTTP or a wire format.
+//!
+//! Where Jaeger's own storages differ: tags of links count (as in Elasticsearch, not in memory), `error=true` finds
+//! failed spans (Jaeger 2.13 in memory finds spans of status ok), values are never patterns (they are in Elasticsearch).
 
-use model::scan::{Budget, Completeness, ScanError, SpanSource};
-use model::span::{SpanBatch, SpanKind};
+mod tags;
+
+use crate::spans::{copy_trace, traces};
+use model::SpanId;
+use model::scan::{Budget, Completeness, ScanError, SpanHint, SpanSelect, SpanSource};
+use model::span::{SpanBatch, SpanKind, SpanRef, StatusCode};
 use model::tenant::Tenant;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::{ControlFlow, Range};
 
 /// What Jaeger's search asks. Empty texts and lists mean "any".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +56,7 @@ pub struct Operation {
     pub kind: SpanKind,
 }
 
-/// How often one service called another.
+/// How often one service called another; as in Jaeger, calls inside of one service count too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dependency {
     /// Caller.
@@ -70,8 +79,73 @@ pub fn find_traces(
     query: &TraceQuery,
     budget: &Budget,
 ) -> Result<FoundTraces, ScanError> {
-    let _ = (source, tenant, query, budget);
-    Ok(FoundTraces::default())
+    let mut found = FoundTraces::default();
+    if query.limit == 0 || query.start_ns > query.end_ns {
+        return Ok(found);
+    }
+    let select = SpanSelect {
+        start_ns: query.start_ns,
+        end_ns: query.end_ns.saturating_add(1),
+        hints: hints(query),
+        trace_ids: Vec::new(),
+    };
+    found.completeness = source.scan(tenant, &select, budget, &mut |batch| {
+        for rows in traces(batch) {
+            if rows.clone().filter_map(|at| batch.span(at)).any(|span| query.matches(&span)) {
+                found.traces.push(copy_trace(batch, rows));
+            }
+            if found.traces.len() >= query.limit {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// What every matching trace has somewhere.
+fn hints(query: &TraceQuery) -> Vec<SpanHint> {
+    let mut hints = Vec::new();
+    if !query.service.is_empty() {
+        hints.push(SpanHint::Service(query.service.clone()));
+    }
+    if !query.operation.is_empty() {
+        hints.push(SpanHint::Name(query.operation.clone()));
+    }
+    if query.duration_min_ns > 0 {
+        hints.push(SpanHint::DurationMin(query.duration_min_ns));
+    }
+    hints
+}
+
+impl TraceQuery {
+    /// Whether one span satisfies everything that is asked.
+    fn matches(&self, span: &SpanRef) -> bool {
+        let duration = span.row.duration_ns;
+        (self.service.is_empty() || self.service == span.service())
+            && (self.operation.is_empty() || self.operation == span.name())
+            && (self.start_ns..=self.end_ns).contains(&span.row.start_ns)
+            && (self.duration_min_ns <= 0 || duration >= self.duration_min_ns)
+            && (self.duration_max_ns <= 0 || duration <= self.duration_max_ns)
+            && self.tags.iter().all(|(key, value)| tags::has(span, key, value))
+    }
+}
+
+/// Calls `visit` with each span that starts in `range_ns`, and its trace.
+fn each_span(
+    source: &dyn SpanSource,
+    tenant: &Tenant,
+    range_ns: &Range<i64>,
+    hints: Vec<SpanHint>,
+    budget: &Budget,
+    visit: &mut dyn FnMut(&SpanRef),
+) -> Result<(), ScanError> {
+    let select = SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, hints, trace_ids: Vec::new() };
+    source.scan(tenant, &select, budget, &mut |batch| {
+        batch.iter().filter(|span| range_ns.contains(&span.row.start_ns)).for_each(|span| visit(&span));
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
 }
 
 /// Names of the services with a span that starts in `range_ns`, sorted.
@@ -81,11 +155,17 @@ pub fn find_traces(
 pub fn services(
     source: &dyn SpanSource,
     tenant: &Tenant,
-    range_ns: std::ops::Range<i64>,
+    range_ns: Range<i64>,
     budget: &Budget,
 ) -> Result<Vec<String>, ScanError> {
-    let _ = (source, tenant, range_ns, budget);
-    Ok(Vec::new())
+    let mut names = BTreeSet::new();
+    each_span(source, tenant, &range_ns, Vec::new(), budget, &mut |span| {
+        let service = span.service();
+        if !service.is_empty() && !names.contains(service) {
+            names.insert(service.to_owned());
+        }
+    })?;
+    Ok(names.into_iter().collect())
 }
 
 /// Operations of `service` (of every service when empty), of `kind` when given, sorted.
@@ -97,11 +177,25 @@ pub fn operations(
     tenant: &Tenant,
     service: &str,
     kind: Option<SpanKind>,
-    range_ns: std::ops::Range<i64>,
+    range_ns: Range<i64>,
     budget: &Budget,
 ) -> Result<Vec<Operation>, ScanError> {
-    let _ = (source, tenant, service, kind, range_ns, budget);
-    Ok(Vec::new())
+    let mut known: BTreeMap<SpanKind, BTreeSet<String>> = BTreeMap::new();
+    let hint = (!service.is_empty()).then(|| SpanHint::Service(service.to_owned()));
+    each_span(source, tenant, &range_ns, hint.into_iter().collect(), budget, &mut |span| {
+        let wanted = kind.is_none_or(|kind| kind == span.row.kind)
+            && (service.is_empty() || service == span.service());
+        let names = known.entry(span.row.kind).or_default();
+        if wanted && !names.contains(span.name()) {
+            names.insert(span.name().to_owned());
+        }
+    })?;
+    let named = |(kind, names): (SpanKind, BTreeSet<String>)| {
+        names.into_iter().map(move |name| Operation { name, kind })
+    };
+    let mut operations: Vec<Operation> = known.into_iter().flat_map(named).collect();
+    operations.sort();
+    Ok(operations)
 }
 
 /// Who called whom in the traces of `range_ns`, sorted by parent and child.
@@ -111,9 +205,28 @@ pub fn operations(
 pub fn dependencies(
     source: &dyn SpanSource,
     tenant: &Tenant,
-    range_ns: std::ops::Range<i64>,
+    range_ns: Range<i64>,
     budget: &Budget,
 ) -> Result<Vec<Dependency>, ScanError> {
-    let _ = (source, tenant, range_ns, budget);
-    Ok(Vec::new())
+    let mut calls: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
+    let select = SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, ..SpanSelect::default() };
+    source.scan(tenant, &select, budget, &mut |batch| {
+        for rows in traces(batch) {
+            let spans = || rows.clone().filter_map(|at| batch.span(at));
+            let services: HashMap<SpanId, &str> =
+                spans().map(|span| (span.row.span_id, span.service())).collect();
+            for span in spans().filter(|span| range_ns.contains(&span.row.start_ns)) {
+                let parent = services.get(&span.row.parent_id).filter(|_| !span.row.parent_id.is_none());
+                if let Some(parent) = parent {
+                    let count = calls.entry(((*parent).to_owned(), span.service().to_owned())).or_default();
+                    count.0 += 1;
+                    count.1 += u64::from(span.row.status == StatusCode::Error);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    let link =
+        |((parent, child), (call_count, error_count))| Dependency { parent, child, call_count, error_count };
+    Ok(calls.into_iter().map(link).collect())
 }

@@ -79,7 +79,7 @@ fn text(text: &str) -> Val<'_> {
     Val::Str(Cow::Borrowed(text))
 }
 
-fn id(id: impl ToString) -> Val<'static> {
+fn id<'a>(id: &impl ToString) -> Val<'a> {
     Val::Str(Cow::Owned(id.to_string()))
 }
 
@@ -107,10 +107,10 @@ fn each_intrinsic<'a>(
         Intrinsic::NestedSetLeft => position(&trace.tree().left),
         Intrinsic::NestedSetRight => position(&trace.tree().right),
         Intrinsic::NestedSetParent => Val::Int(trace.tree().nested_set_parent(at, row.parent_id.is_none())),
-        Intrinsic::TraceId => id(row.trace_id),
-        Intrinsic::SpanId => id(row.span_id),
+        Intrinsic::TraceId => id(&row.trace_id),
+        Intrinsic::SpanId => id(&row.span_id),
         Intrinsic::ParentId if row.parent_id.is_none() => text(""),
-        Intrinsic::ParentId => id(row.parent_id),
+        Intrinsic::ParentId => id(&row.parent_id),
         Intrinsic::InstrumentationName => text(span.scope().map_or("", |scope| scope.name.str(&batch.arena))),
         Intrinsic::InstrumentationVersion => {
             text(span.scope().map_or("", |scope| scope.version.str(&batch.arena)))
@@ -123,9 +123,11 @@ fn each_intrinsic<'a>(
             return since.map(Val::Duration).try_for_each(visit);
         }
         Intrinsic::LinkTraceId => {
-            return span.links().iter().map(|link| id(link.trace_id)).try_for_each(visit);
+            return span.links().iter().map(|link| id(&link.trace_id)).try_for_each(visit);
         }
-        Intrinsic::LinkSpanId => return span.links().iter().map(|link| id(link.span_id)).try_for_each(visit),
+        Intrinsic::LinkSpanId => {
+            return span.links().iter().map(|link| id(&link.span_id)).try_for_each(visit);
+        }
         Intrinsic::Parent => return ControlFlow::Continue(()),
     };
     visit(value)

@@ -235,8 +235,8 @@ fn fold(op: AggregateOp, field: Option<&Expr>, trace: &Trace, spans: &[u32]) -> 
         reason = "a whole number of nanoseconds or of an integer attribute"
     )]
     match (durations, whole && op != AggregateOp::Avg) {
-        (true, true) => Val::Duration(result as i64),
+        (true, _) => Val::Duration(result as i64),
         (false, true) => Val::Int(result as i64),
-        (..) => Val::Float(result),
+        (false, false) => Val::Float(result),
     }
 }

@@ -32,11 +32,9 @@ fn of_pipeline(pipeline: &Pipeline, hints: &mut Vec<SpanHint>) {
 
 fn of_spanset(expr: &SpansetExpr, hints: &mut Vec<SpanHint>) {
     match expr {
-        SpansetExpr::Filter(condition) => {
-            condition.iter().for_each(|condition| of_condition(condition, hints))
-        }
+        SpansetExpr::Filter(Some(condition)) => of_condition(condition, hints),
         SpansetExpr::Pipeline(pipeline) => of_pipeline(pipeline, hints),
-        SpansetExpr::Binary { op: SpansetOp::Or, .. } => {}
+        SpansetExpr::Filter(None) | SpansetExpr::Binary { op: SpansetOp::Or, .. } => {}
         SpansetExpr::Binary { op, lhs, rhs } => {
             if !matches!(op, SpansetOp::Structural(_, Sides::NotRight)) {
                 of_spanset(lhs, hints);
@@ -54,7 +52,7 @@ pub(super) fn of_condition(expr: &FieldExpr, hints: &mut Vec<SpanHint>) {
         }
         FieldExpr::Binary { op, lhs, rhs, .. } => match (&**lhs, &**rhs) {
             (FieldExpr::Field(field), FieldExpr::Static(value)) => {
-                hints.extend(of_term(*op, &field.name, value))
+                hints.extend(of_term(*op, &field.name, value));
             }
             (FieldExpr::Static(value), FieldExpr::Field(field)) if *op == BinaryOp::Equal => {
                 hints.extend(of_term(*op, &field.name, value));

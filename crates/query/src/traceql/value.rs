@@ -66,7 +66,7 @@ impl<'a> Val<'a> {
                 Some(values) => AttrValue::Array(values.iter().map(Val::answer).collect()),
                 None => AttrValue::Str((*text).to_owned()),
             },
-            Self::Bytes(bytes) => AttrValue::Str(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Self::Bytes(bytes) => AttrValue::Str(hex(bytes)),
         }
     }
 
@@ -86,6 +86,12 @@ impl<'a> Val<'a> {
             _ => None,
         }
     }
+}
+
+/// Bytes in lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The elements of an OTLP JSON array; `None` for a map.

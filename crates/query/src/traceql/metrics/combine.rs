@@ -6,6 +6,7 @@ use crate::traceql::answer::AttrValue;
 use crate::traceql::value::satisfies;
 use language::traceql::{BinaryOp, Limit, Static};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// One side of an operator.
 pub(super) enum Operand {
@@ -15,11 +16,12 @@ pub(super) enum Operand {
 
 /// Labels as one text: equal texts are equal labels, and texts sort as answers do.
 pub(super) fn key(labels: &[(String, AttrValue)]) -> String {
-    labels
-        .iter()
-        .filter(|(name, _)| name != "__name__")
-        .map(|(name, value)| format!("{name}\0{value:?}\0"))
-        .collect()
+    let mut key = String::new();
+    for (name, value) in labels.iter().filter(|(name, _)| name != "__name__") {
+        let written = write!(key, "{name}\0{value:?}\0");
+        debug_assert!(written.is_ok(), "writing to a string cannot fail");
+    }
+    key
 }
 
 fn compute(op: BinaryOp, lhs: f64, rhs: f64) -> f64 {
