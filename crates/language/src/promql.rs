@@ -14,6 +14,7 @@ mod parser;
 mod pretty;
 mod print;
 mod quote;
+mod regexp;
 pub mod token;
 
 pub use ast::Expr;

@@ -22,7 +22,7 @@ pub(crate) use histogram::detect_reset;
 pub use histogram::{ShownBucket, add_histograms, compacted as compact_histogram, shown_buckets};
 
 use annotation::Notes;
-use eval::{Context, merge_rows};
+use eval::{Context, check_steps, clamp_time, merge_rows};
 use language::promql;
 use language::promql::ast::{Expr, ValueType};
 use model::scan::{Budget, MetricSource};
@@ -80,7 +80,7 @@ impl Engine {
         budget: &Budget,
     ) -> Result<PromAnswer, PromError> {
         let expr = promql::parse(query)?;
-        let grid = Grid::instant(ts_ms);
+        let grid = Grid::instant(clamp_time(ts_ms));
         let context = context(source, tenant, options, budget, (grid, &expr));
         let value = match expr.unparen() {
             range @ (Expr::Matrix(_) | Expr::Subquery(_)) => raw_series(&context, range, grid)?,
@@ -128,10 +128,8 @@ impl Engine {
             );
             return Err(PromError::new(PromErrorKind::BadData, message));
         }
-        let grid = Grid { start: start_ms, end: end_ms, step: step_ms };
-        if grid.len() as u64 > options.samples_max {
-            return Err(PromError::execution(answer::TOO_MANY_SAMPLES));
-        }
+        let grid = Grid { start: clamp_time(start_ms), end: clamp_time(end_ms), step: step_ms };
+        check_steps(grid)?;
         let context = context(source, tenant, options, budget, (grid, &expr));
         let rows = match context.eval(&expr, grid)? {
             Value::Rows(rows) => finish_names(rows)?,

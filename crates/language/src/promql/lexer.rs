@@ -212,10 +212,11 @@ impl Lexer<'_> {
             self.parens += 1;
             return self.emit(Kind::LeftParen);
         }
-        self.parens = self
-            .parens
-            .checked_sub(1)
-            .ok_or_else(|| format!("unexpected right parenthesis {}", quote_char(c)))?;
+        let Some(parens) = self.parens.checked_sub(1) else {
+            self.start = self.at;
+            return Err(format!("unexpected right parenthesis {}", quote_char(c)));
+        };
+        self.parens = parens;
         self.emit(Kind::RightParen)
     }
 
@@ -271,9 +272,13 @@ impl Lexer<'_> {
                 self.emit(Kind::RightBracket)
             }
             ':' if !self.got_duration => {
+                self.start = self.at;
                 Err("unexpected colon before duration in duration expression".to_owned())
             }
-            ':' if self.got_colon => Err("unexpected repeated colon in duration expression".to_owned()),
+            ':' if self.got_colon => {
+                self.start = self.at;
+                Err("unexpected repeated colon in duration expression".to_owned())
+            }
             ':' => {
                 self.got_colon = true;
                 self.emit(Kind::Colon)

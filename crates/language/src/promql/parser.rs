@@ -47,6 +47,7 @@ struct Parser<'a> {
     /// End of the last closing bracket, number or duration that was consumed.
     last_closing: usize,
     nesting: usize,
+    duration_place: duration::Place,
     /// Height of the tree that the last operand or operation made.
     height: usize,
 }
@@ -57,7 +58,15 @@ impl<'a> Parser<'a> {
             let message = format!("query is longer than {QUERY_BYTES_MAX} bytes");
             return Err(ParseError::new(query, Span::default(), message));
         }
-        Ok(Self { query, tokens: lex(query), at: 0, last_closing: 0, nesting: 0, height: 0 })
+        Ok(Self {
+            query,
+            tokens: lex(query),
+            at: 0,
+            last_closing: 0,
+            nesting: 0,
+            height: 0,
+            duration_place: duration::Place::Range,
+        })
     }
 
     fn token(&self) -> &Token {

@@ -1,11 +1,13 @@
 //! Binary operators between numbers, samples, and vectors with numbers; vectors with vectors are in `matching`.
 
 use super::annotation::Note;
+use super::answer::PromError;
 use super::eval::{Context, Result, merge_rows};
 use super::histogram::{Work, compacted, divided, equal, scaled, trim};
 use super::matching;
 use super::value::{Cell, Grid, Row, Value};
 use language::promql::ast::{Binary, BinaryOp, Span, ValueType};
+use language::promql::quote;
 use model::FloatHistogram;
 use model::histogram::ResetHint;
 use std::sync::Arc;
@@ -13,6 +15,10 @@ use std::sync::Arc;
 pub(crate) fn eval(context: &Context<'_>, binary: &Binary, span: Span, grid: Grid) -> Result<Value> {
     let scalar = |side: &language::promql::Expr| side.value_type() == ValueType::Scalar;
     match (scalar(&binary.lhs), scalar(&binary.rhs)) {
+        (true, true) if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) => {
+            let op = quote(binary.op.as_str());
+            Err(PromError::execution(format!("operator {op} not allowed for Scalar operations")))
+        }
         (true, true) => {
             let (left, right) = (context.scalars(&binary.lhs, grid)?, context.scalars(&binary.rhs, grid)?);
             let values = left.into_iter().zip(right).map(|(l, r)| scalars(binary.op, l, r)).collect();

@@ -18,6 +18,22 @@ pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<()>;
 
 pub(crate) const DUPLICATE_LABELS: &str = "vector cannot contain metrics with the same labelset";
 
+/// Times beyond this are cut to it, so that differences of times never overflow; 73 million years, in milliseconds.
+const TIME_MS_MAX: i64 = i64::MAX / 4;
+
+/// The time, or the nearest one the engine calculates with.
+pub(crate) fn clamp_time(ms: i64) -> i64 {
+    ms.clamp(-TIME_MS_MAX, TIME_MS_MAX)
+}
+
+/// Most steps a query or subquery may have: a year of seconds is refused, a year of ten seconds is not.
+pub(crate) const STEPS_MAX: usize = 5_000_000;
+
+/// Refuses a grid that has too many steps.
+pub(crate) fn check_steps(grid: Grid) -> Result<()> {
+    if grid.len() > STEPS_MAX { Err(PromError::execution(TOO_MANY_SAMPLES)) } else { Ok(()) }
+}
+
 /// One query while it runs.
 pub(crate) struct Context<'q> {
     pub(crate) source: &'q dyn MetricSource,
@@ -67,7 +83,7 @@ impl Context<'_> {
     /// The time selectors with this `@` look at, or `None` for the step's own.
     pub(crate) fn at(&self, at: Option<At>) -> Option<i64> {
         at.map(|at| match at {
-            At::Ms(ms) => ms,
+            At::Ms(ms) => clamp_time(ms),
             At::Start => self.query.start,
             At::End => self.query.end,
         })
@@ -263,13 +279,12 @@ fn repeat(value: Value, steps: usize) -> Value {
     }
 }
 
-/// How many samples a row counts for.
+/// How many samples a row counts for in the query's limit; a cell takes as much memory as a sample, filled or not.
 pub(crate) fn weight(row: &Row) -> u64 {
     row.cells
         .iter()
         .map(|cell| match cell {
-            Cell::Empty => 0,
-            Cell::Float(_) => 1,
+            Cell::Empty | Cell::Float(_) => 1,
             Cell::Histogram(h) => histogram::weight(h),
         })
         .sum()

@@ -3,7 +3,7 @@
 
 use super::annotation::Note;
 use super::answer::PromError;
-use super::eval::{Context, Result, Sink, weight};
+use super::eval::{Context, Result, Sink, check_steps, weight};
 use super::histogram::{Work, detect_reset, scaled};
 use super::totals;
 use super::value::{Cell, Columns, Grid, Row};
@@ -388,7 +388,9 @@ fn subquery_grid(context: &Context<'_>, subquery: &Subquery, start: i64, end: i6
     if first <= start {
         first += step;
     }
-    Ok(Grid { start: first, end, step })
+    let grid = Grid { start: first, end, step };
+    check_steps(grid)?;
+    Ok(grid)
 }
 
 /// A subquery's row as a series. Reset hints do not survive: samples may be missing or come twice.

@@ -70,7 +70,7 @@ fn instant_queries_answer() {
             "requests_total{instance=\"b\", job=\"api\"} [(3540000, 7080.0), (3600000, 7200.0)]",
         ),
         ("label_replace(vector(1), \"x\", \"$1-y\", \"\", \"(.*)\")", "{x=\"-y\"} 1"),
-        ("count_values(\"v\", requests_total > bool 1000)", "{v=\"0\"} 1\n{v=\"1\"} 1"),
+        ("count_values(\"v\", requests_total > bool 5000)", "{v=\"0\"} 1\n{v=\"1\"} 1"),
     ] {
         check(query, expected);
     }
@@ -133,6 +133,30 @@ fn limits_and_cancellation_stop_a_query() {
     budget.time_out();
     let message = "query timed out in query execution";
     check_error("1", &QueryOptions::default(), &budget, PromErrorKind::Timeout, message);
+}
+
+#[test]
+fn extreme_times_and_lengths_neither_panic_nor_exhaust_memory() {
+    let tenant = Tenant::default();
+    let options = QueryOptions::default();
+    for query in [
+        "requests_total",
+        "rate(requests_total[100y])",
+        "requests_total offset -200y",
+        "requests_total @ 9e15",
+        "predict_linear(requests_total[1h] @ -9e15, 1e300)",
+        "max_over_time(requests_total[290y:1ms])",
+        "sum_over_time(vector(1)[20y:1h])",
+        "rate(requests_total[1m] smoothed)",
+        "month(vector(time() * 1e300))",
+    ] {
+        for at in [i64::MIN, -1, 0, i64::MAX] {
+            let _ = Engine.instant(&source(), &tenant, query, at, &options, &Budget::default());
+            let _ = Engine.range(&source(), &tenant, query, at, i64::MAX, 1, &options, &Budget::default());
+            let _ =
+                Engine.range(&source(), &tenant, query, i64::MIN, at, i64::MAX, &options, &Budget::default());
+        }
+    }
 }
 
 #[test]

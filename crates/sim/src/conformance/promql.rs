@@ -42,7 +42,7 @@ fn scripts(data: &Path) -> std::io::Result<Vec<String>> {
     for entry in std::fs::read_dir(data)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    names.retain(|name| name.ends_with(".test"));
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "test"));
     names.sort();
     Ok(names)
 }

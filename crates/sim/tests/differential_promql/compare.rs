@@ -145,7 +145,8 @@ fn parse(kind: &str, result: &Value) -> Matrix {
     }
     let series = |one: &Value| {
         let pairs = one["metric"].as_object().into_iter().flatten();
-        let labels = Labels::from_pairs(pairs.map(|(name, value)| (name, value.as_str().unwrap_or_default())));
+        let labels =
+            Labels::from_pairs(pairs.map(|(name, value)| (name, value.as_str().unwrap_or_default())));
         let list = |key: &str| one[key].as_array().into_iter().flatten();
         let floats = one.get("value").into_iter().chain(list("values")).map(float_point);
         let histograms = one.get("histogram").into_iter().chain(list("histograms")).map(histogram_point);

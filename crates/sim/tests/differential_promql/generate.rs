@@ -114,7 +114,8 @@ pub(crate) fn queries(seed: u64, count: usize, histograms: usize) -> Vec<Query> 
 impl Generator {
     fn add(&mut self, topic: String, text: String, on_histograms: bool) {
         let minute = |minutes: usize| START_MS + i64::try_from(minutes).unwrap_or_default() * 60_000;
-        let at = minute(20 + self.random.below(50)) + i64::try_from(self.random.below(59_000)).unwrap_or_default();
+        let at =
+            minute(20 + self.random.below(50)) + i64::try_from(self.random.below(59_000)).unwrap_or_default();
         let before = self.queries.iter().filter(|query| query.topic == topic).count();
         let when = if before % 2 == 0 {
             When::Instant(at)
@@ -273,7 +274,14 @@ impl Generator {
         let function = if extended {
             self.random.pick(&["rate", "increase", "delta"])
         } else {
-            self.random.pick(&["rate", "sum_over_time", "delta", "max_over_time", "last_over_time", "count_over_time"])
+            self.random.pick(&[
+                "rate",
+                "sum_over_time",
+                "delta",
+                "max_over_time",
+                "last_over_time",
+                "count_over_time",
+            ])
         };
         let suffix = match modifier.strip_prefix('R') {
             Some(rest) => format!("[{range}]{rest}"),

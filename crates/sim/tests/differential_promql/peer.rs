@@ -3,6 +3,7 @@
 
 use crate::generate::{Query, When};
 use serde_json::Value;
+use std::fmt::{Display, Write as _};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +15,8 @@ const READY_WAIT_MS: u64 = 100;
 
 const CONFIG: &str = "global: {scrape_interval: 1m}\nstorage: {tsdb: {out_of_order_time_window: 10h}}\n";
 
-const FEATURES: &str = "promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers";
+const FEATURES: &str =
+    "promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers";
 
 /// The program, if it is there.
 pub(crate) fn program() -> Option<PathBuf> {
@@ -23,6 +25,11 @@ pub(crate) fn program() -> Option<PathBuf> {
         None => PathBuf::from(std::env::var_os("HOME")?).join(".cache/peers"),
     };
     Some(dir.join("bin/prometheus")).filter(|path| path.is_file())
+}
+
+/// The value, or the end of the test with a reason.
+fn must<T, E: Display>(result: Result<T, E>, what: &str) -> T {
+    result.unwrap_or_else(|error| panic!("{what}: {error}"))
 }
 
 pub(crate) struct Peer {
@@ -41,13 +48,12 @@ impl Drop for Peer {
 impl Peer {
     #[expect(clippy::disallowed_methods, reason = "a test that starts and asks another program")]
     pub(crate) fn start(program: &Path) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
+        let dir = must(tempfile::tempdir(), "no temporary directory");
         let config = dir.path().join("prometheus.yml");
-        std::fs::write(&config, CONFIG).expect("the configuration is written");
-        let port = {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-            listener.local_addr().expect("its number").port()
-        };
+        must(std::fs::write(&config, CONFIG), "cannot write the configuration");
+        let listener = must(std::net::TcpListener::bind("127.0.0.1:0"), "no free port");
+        let port = must(listener.local_addr(), "no address").port();
+        drop(listener);
         let child = Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()))
@@ -56,11 +62,12 @@ impl Peer {
             .arg(format!("--enable-feature={FEATURES}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .expect("prometheus starts");
+            .spawn();
+        let child = must(child, "prometheus does not start");
         let peer = Self { child, port, _dir: dir };
         for _ in 0..READY_TRIES {
-            if peer.request("GET", "/-/ready", "text/plain", &[], &[]).is_ok_and(|(status, _)| status == 200) {
+            if peer.request("GET", "/-/ready", "text/plain", &[], &[]).is_ok_and(|(status, _)| status == 200)
+            {
                 return peer;
             }
             std::thread::sleep(Duration::from_millis(READY_WAIT_MS));
@@ -78,10 +85,11 @@ impl Peer {
         body: &[u8],
     ) -> std::io::Result<(u16, Vec<u8>)> {
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
-        let mut head = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: {content_type}\r\n");
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        let mut head =
+            format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: {content_type}\r\n");
+        let _ = write!(head, "Content-Length: {}\r\n", body.len());
         for header in headers {
-            head.push_str(&format!("{header}\r\n"));
+            let _ = write!(head, "{header}\r\n");
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes())?;
@@ -96,18 +104,22 @@ impl Peer {
 
     /// Remote write 1.0.
     pub(crate) fn write(&self, request: &[u8]) {
-        let body = snap::raw::Encoder::new().compress_vec(request).expect("snappy compresses");
+        let body = must(snap::raw::Encoder::new().compress_vec(request), "snappy");
         let headers = ["Content-Encoding: snappy", "X-Prometheus-Remote-Write-Version: 0.1.0"];
-        let (status, answer) = self
-            .request("POST", "/api/v1/write", "application/x-protobuf", &headers, &body)
-            .expect("prometheus takes the data");
+        let answer = self.request("POST", "/api/v1/write", "application/x-protobuf", &headers, &body);
+        let (status, answer) = must(answer, "prometheus does not take the data");
         assert!(status / 100 == 2, "{status}: {}", String::from_utf8_lossy(&answer));
     }
 
     /// The JSON answer, of errors, too.
     pub(crate) fn query(&self, query: &Query) -> Value {
         let seconds = |ms: i64| format!("{}.{:03}", ms / 1000, ms % 1000);
-        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let encode = |text: &str| {
+            text.bytes().fold(String::new(), |mut out, byte| {
+                let _ = write!(out, "%{byte:02X}");
+                out
+            })
+        };
         let (path, times) = match query.when {
             When::Instant(at) => ("/api/v1/query", format!("time={}", seconds(at))),
             When::Range(start, end, step) => {
@@ -116,9 +128,8 @@ impl Peer {
             }
         };
         let body = format!("query={}&{times}", encode(&query.text));
-        let (_, answer) = self
-            .request("POST", path, "application/x-www-form-urlencoded", &[], body.as_bytes())
-            .expect("prometheus answers");
+        let answer = self.request("POST", path, "application/x-www-form-urlencoded", &[], body.as_bytes());
+        let (_, answer) = must(answer, "prometheus does not answer");
         serde_json::from_slice(&answer)
             .unwrap_or_else(|error| panic!("{}: {error}: {}", query.text, String::from_utf8_lossy(&answer)))
     }

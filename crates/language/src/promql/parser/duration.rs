@@ -1,28 +1,50 @@
 //! Duration expressions: inside brackets a whole expression, after `offset` one operand with a sign.
 
-use super::super::NESTING_DEPTH_MAX;
 use super::super::ast::{BinaryOp, Duration, DurationExpr, Number, Span};
 use super::super::token::{Kind, Preprocessor};
+use super::super::{NESTING_DEPTH_MAX, ParseError};
 use super::{Parser, Result};
+
+/// Where a duration stands, which messages name.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Place {
+    #[default]
+    Range,
+    Step,
+    Offset,
+}
 
 /// Seconds whose nanoseconds fit 64 bits.
 const DURATION_SECONDS_MAX: f64 = 9_223_372_036.854_775;
 
 impl Parser<'_> {
     /// The range after `[`.
-    pub(super) fn bracket_duration(&mut self, context: &str) -> Result<Duration> {
-        if !self.starts_duration() {
-            return Err(self.unexpected(context, "number, duration, step(), or range()"));
-        }
+    pub(super) fn bracket_duration(&mut self) -> Result<Duration> {
+        self.duration_place = Place::Range;
         self.positive_duration()
     }
 
     /// The step after `:`.
     pub(super) fn subquery_step(&mut self) -> Result<Duration> {
-        if !self.starts_duration() {
-            return Err(self.unexpected("subquery selector", "number, duration, step(), range(), or \"]\""));
-        }
+        self.duration_place = Place::Step;
         self.positive_duration()
+    }
+
+    /// The next token is not part of a duration here.
+    fn unexpected_in_duration(&self) -> ParseError {
+        match self.duration_place {
+            Place::Range => {
+                self.unexpected("subquery or range selector", "number, duration, step(), or range()")
+            }
+            Place::Step => {
+                self.unexpected("subquery selector", "number, duration, step(), range(), or \"]\"")
+            }
+            Place::Offset => self.unexpected("offset", "number, duration, step(), or range()"),
+        }
+    }
+
+    fn expect_in_duration(&mut self, kind: &Kind) -> Result<Span> {
+        self.eat(kind).ok_or_else(|| self.unexpected_in_duration())
     }
 
     fn positive_duration(&mut self) -> Result<Duration> {
@@ -37,9 +59,7 @@ impl Parser<'_> {
 
     /// The length after `offset`.
     pub(super) fn offset_duration(&mut self) -> Result<Duration> {
-        if !self.starts_duration() {
-            return Err(self.unexpected("offset", "number, duration, step(), or range()"));
-        }
+        self.duration_place = Place::Offset;
         let expr = match self.sign() {
             Some((negative, span)) => {
                 let operand = self.duration_operand()?;
@@ -50,15 +70,6 @@ impl Parser<'_> {
         match expr {
             DurationExpr::Number(number) => Ok(Duration::Fixed(milliseconds(&number))),
             expr => Ok(Duration::Computed(expr)),
-        }
-    }
-
-    fn starts_duration(&self) -> bool {
-        match self.peek() {
-            Kind::Number | Kind::Duration | Kind::LeftParen => true,
-            Kind::Operator(op) => matches!(op, BinaryOp::Add | BinaryOp::Sub),
-            Kind::Preprocessor(word) => !matches!(word, Preprocessor::Start | Preprocessor::End),
-            _ => false,
         }
     }
 
@@ -137,13 +148,13 @@ impl Parser<'_> {
             Kind::LeftParen => {
                 self.advance();
                 let expr = Box::new(self.duration_expr(0)?);
-                let span = start.to(self.expect(&Kind::RightParen)?);
+                let span = start.to(self.expect_in_duration(&Kind::RightParen)?);
                 Ok(DurationExpr::Paren { expr, span })
             }
             Kind::Preprocessor(word @ (Preprocessor::Step | Preprocessor::Range)) => {
                 self.advance();
-                self.expect(&Kind::LeftParen)?;
-                let span = start.to(self.expect(&Kind::RightParen)?);
+                self.expect_in_duration(&Kind::LeftParen)?;
+                let span = start.to(self.expect_in_duration(&Kind::RightParen)?);
                 Ok(if word == Preprocessor::Step {
                     DurationExpr::Step(span)
                 } else {
@@ -152,14 +163,14 @@ impl Parser<'_> {
             }
             Kind::Preprocessor(word @ (Preprocessor::MaxOf | Preprocessor::MinOf)) => {
                 self.advance();
-                self.expect(&Kind::LeftParen)?;
+                self.expect_in_duration(&Kind::LeftParen)?;
                 let lhs = Box::new(self.duration_expr(0)?);
-                self.expect(&Kind::Comma)?;
+                self.expect_in_duration(&Kind::Comma)?;
                 let rhs = Box::new(self.duration_expr(0)?);
-                let span = start.to(self.expect(&Kind::RightParen)?);
+                let span = start.to(self.expect_in_duration(&Kind::RightParen)?);
                 Ok(DurationExpr::Extreme { max: word == Preprocessor::MaxOf, lhs, rhs, span })
             }
-            _ => Err(self.unexpected("", "")),
+            _ => Err(self.unexpected_in_duration()),
         }
     }
 }

@@ -114,7 +114,7 @@ impl Parser<'_> {
                 | Kind::Preprocessor(_),
             ) => {
                 self.advance();
-                Err(self.unexpected("aggregation", ""))
+                Err(self.unexpected("", ""))
             }
             _ => Ok(Expr::Vector(self.vector_selector()?)),
         }
@@ -168,7 +168,7 @@ impl Parser<'_> {
     /// `[range]` or `[range:step]` after `expr`.
     fn bracket(&mut self, expr: Expr) -> Result<Expr> {
         let open = self.advance();
-        let range = self.bracket_duration("subquery or range selector")?;
+        let range = self.bracket_duration()?;
         if let Some(close) = self.eat(&Kind::RightBracket) {
             return self.range_selector(expr, range, open.to(close));
         }
@@ -227,8 +227,9 @@ impl Parser<'_> {
         };
         if matches!(at, At::Start | At::End) {
             self.advance();
-            self.expect(&Kind::LeftParen)?;
-            self.expect(&Kind::RightParen)?;
+            for paren in [Kind::LeftParen, Kind::RightParen] {
+                self.eat(&paren).ok_or_else(|| self.unexpected("@", "timestamp"))?;
+            }
         }
         let whole = expr.span();
         let (slot, span) = match &mut expr {

@@ -1,6 +1,7 @@
 //! `name{label="value", ...}`.
 
 use super::super::ast::{BinaryOp, VectorSelector};
+use super::super::regexp;
 use super::super::token::{Keyword, Kind};
 use super::{Parser, Result};
 use model::labels::METRIC_NAME;
@@ -91,11 +92,10 @@ impl Parser<'_> {
         }
         let literal = self.advance();
         let value = self.unquoted(literal)?;
+        let problem = regexp::explain(&value);
         Matcher::new(name, op, value).map_err(|error| {
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-            self.error(label.to(literal), format!("error parsing regexp: {reason}"))
+            let problem = problem.unwrap_or_else(|| regexp::last_line(&error.to_string()));
+            self.error(label.to(literal), format!("error parsing regexp: {problem}"))
         })
     }
 }

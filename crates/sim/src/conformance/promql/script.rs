@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub(super) enum Command {
     Clear,
     Load(Load),
-    Eval(Eval),
+    Eval(Box<Eval>),
 }
 
 /// When a query is evaluated, milliseconds.
@@ -75,12 +75,15 @@ impl Eval {
     }
 }
 
+/// Start timestamps relative to the samples, milliseconds; `None` when a series has none.
+type Starts = Option<Vec<Option<i64>>>;
+
 /// Series to store.
 #[derive(Debug)]
 pub(super) struct Load {
     step: i64,
     with_nhcb: bool,
-    series: Vec<(Labels, Vec<Item>, Option<Vec<Option<i64>>>)>,
+    series: Vec<(Labels, Vec<Item>, Starts)>,
 }
 
 impl Load {
@@ -195,7 +198,7 @@ pub(super) fn parse(text: &str) -> Vec<Parsed> {
             parse_load(line, body).map(Command::Load)
         } else if word.starts_with("eval") {
             at = body_end;
-            parse_eval(line, body).map(Command::Eval)
+            parse_eval(line, body).map(|eval| Command::Eval(Box::new(eval)))
         } else {
             Err(format!("invalid command {line:?}"))
         };
