@@ -16,6 +16,7 @@ pub mod loki;
 pub mod otlp;
 pub mod prometheus;
 pub mod proto;
+mod spans;
 pub mod tempo;
 pub mod zipkin;
 

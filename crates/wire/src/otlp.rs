@@ -20,6 +20,7 @@ use crate::WireError;
 use crate::limits::BODY_BYTES_MAX;
 use std::borrow::Cow;
 
+pub use attributes::plain_json;
 pub use delta::DeltaState;
 pub(crate) use encode::encode_trace_as;
 pub use encode::{encode_trace, encode_trace_json};

@@ -1,6 +1,6 @@
 //! OTLP attributes: into a batch's arena, or as the text that labels and structured metadata carry.
 
-use super::json::{Style, double_text, from_protobuf, write_double, write_string};
+use super::json::{Style, double_text, from_protobuf, to_protobuf, write_double, write_string};
 use super::schema;
 use crate::WireError;
 use crate::arena::{Keys, push_text};
@@ -75,7 +75,7 @@ pub(super) fn text(any: &[u8]) -> Result<Cow<'_, str>, WireError> {
             4 => Cow::Owned(double_text(field.double()?)),
             5 | 6 => {
                 let mut json = String::new();
-                plain_json(any, 0, &mut json)?;
+                write_plain(any, 0, &mut json)?;
                 Cow::Owned(json)
             }
             7 => Cow::Owned(STANDARD.encode(field.bytes()?)),
@@ -83,6 +83,16 @@ pub(super) fn text(any: &[u8]) -> Result<Cow<'_, str>, WireError> {
         };
     }
     Ok(out)
+}
+
+/// An array or map as plain JSON (`["a",1]`), from the OTLP JSON text that `model` keeps of it; other text stays.
+#[must_use]
+pub fn plain_json(otlp_json: &str) -> String {
+    let any = to_protobuf(&schema::ANY_VALUE, otlp_json.as_bytes()).unwrap_or_default();
+    match text(&any) {
+        Ok(plain) if !any.is_empty() => plain.into_owned(),
+        _ => otlp_json.to_owned(),
+    }
 }
 
 /// Whether an `AnyValue` is a map, and its entries.
@@ -105,7 +115,7 @@ fn list(mut reader: Reader<'_>) -> Result<Vec<(&[u8], &[u8])>, WireError> {
     Ok(entries)
 }
 
-fn plain_json(any: &[u8], depth: usize, out: &mut String) -> Result<(), WireError> {
+fn write_plain(any: &[u8], depth: usize, out: &mut String) -> Result<(), WireError> {
     if depth > NESTING_DEPTH_MAX {
         return Err(WireError::TooLarge { what: "nesting depth", limit: NESTING_DEPTH_MAX });
     }
@@ -131,7 +141,7 @@ fn plain_json(any: &[u8], depth: usize, out: &mut String) -> Result<(), WireErro
                 out.push_str(if at == 0 { "" } else { "," });
                 write_string(&String::from_utf8_lossy(key), out);
                 out.push(':');
-                plain_json(value, depth + 1, out)?;
+                write_plain(value, depth + 1, out)?;
             }
             out.push('}');
         }
@@ -149,7 +159,7 @@ fn plain_array(mut reader: Reader<'_>, depth: usize, out: &mut String) -> Result
             if !std::mem::take(&mut first) {
                 out.push(',');
             }
-            plain_json(item.bytes()?, depth + 1, out)?;
+            write_plain(item.bytes()?, depth + 1, out)?;
         }
     }
     out.push(']');
@@ -158,7 +168,6 @@ fn plain_array(mut reader: Reader<'_>, depth: usize, out: &mut String) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::to_protobuf;
     use super::*;
 
     fn check(json: &str, expected: &str) {

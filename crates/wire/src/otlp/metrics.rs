@@ -540,3 +540,6 @@ fn plain(bound: f64) -> String {
     }
     format!("{bound}")
 }
+
+#[cfg(test)]
+mod tests;
