@@ -32,7 +32,7 @@ pub fn parse(query: &str) -> Result<Expr> {
 /// Parses a series selector such as the HTTP API's `match[]` takes.
 ///
 /// # Errors
-/// What is wrong and where; a selector needs a condition that the empty string does not satisfy.
+/// What is wrong and where. Selectors that match every series are fine here; whoever must not have them looks.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>> {
     let mut parser = Parser::new(text)?;
     let selector = parser.vector_selector()?;

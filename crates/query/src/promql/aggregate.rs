@@ -59,6 +59,9 @@ pub(crate) fn group_labels(aggregate: &Aggregate, labels: &Labels) -> Labels {
     }
 }
 
+/// How many samples an accumulator counts for in the query's limit, by its size.
+const ACCUMULATOR_SAMPLES: u64 = 4;
+
 struct Group {
     labels: Labels,
     steps: Vec<Accumulator>,
@@ -75,6 +78,7 @@ fn grouped(context: &Context<'_>, aggregate: &Aggregate, params: &[f64], grid: G
         let next = groups.len();
         let place = *places.entry(labels.clone()).or_insert(next);
         if place == next {
+            context.hold(grid.len() as u64 * ACCUMULATOR_SAMPLES)?;
             groups.push(Group { labels, steps: vec![Accumulator::default(); grid.len()] });
         }
         if let Some(group) = groups.get_mut(place) {

@@ -46,8 +46,7 @@ pub struct ShownBucket {
 pub fn shown_buckets(h: &FloatHistogram) -> Vec<ShownBucket> {
     let filled = buckets::all_buckets(h).into_iter().filter(|bucket| bucket.count != 0.0);
     let show = |bucket: buckets::Bucket| {
-        let zero = !h.uses_custom_buckets() && bucket.lower <= 0.0 && bucket.upper >= 0.0;
-        let boundaries = match (zero || bucket.lower < 0.0, zero || bucket.upper > 0.0) {
+        let boundaries = match bucket.inclusive(h) {
             (false, true) => 0,
             (true, false) => 1,
             (false, false) => 2,

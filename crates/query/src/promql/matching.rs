@@ -138,6 +138,7 @@ impl<'j> Join<'j> {
 
     fn run(mut self) -> Result<Vec<Row>> {
         for at in 0..self.grid.len() {
+            self.context.budget.spend(0)?;
             self.step(at)?;
         }
         self.out.retain(Row::has_cells);

@@ -13,6 +13,15 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
+    /// Whether its lower and its upper bound belong to it.
+    pub(crate) fn inclusive(&self, h: &FloatHistogram) -> (bool, bool) {
+        if h.uses_custom_buckets() {
+            return (self.lower == f64::NEG_INFINITY, true);
+        }
+        let zero = self.lower <= 0.0 && self.upper >= 0.0;
+        (zero || self.lower < 0.0, zero || self.upper > 0.0)
+    }
+
     /// The share of the bucket's width below `value`, which lies inside its finite bounds: linear, or on a
     /// logarithmic scale, where exponential bounds are equally far apart.
     pub(crate) fn fraction_below(&self, value: f64, linear: bool) -> f64 {

@@ -80,21 +80,23 @@ fn assemble(negative: bool, digits: &str, exponent: i32, exponent_max: i32) -> S
 /// `{count:2, sum:3, (0.5,1]:2}`.
 pub(crate) fn describe(h: &FloatHistogram) -> String {
     let mut out = format!("{{count:{}, sum:{}", format_g(h.count), format_g(h.sum));
-    let mut write_bucket = |bucket: Bucket, zero: bool| {
+    let mut write_bucket = |bucket: Bucket| {
         if bucket.count != 0.0 {
-            let open = if zero || bucket.lower < 0.0 { '[' } else { '(' };
-            let close = if zero || bucket.upper > 0.0 { ']' } else { ')' };
+            let (lower_in, upper_in) = bucket.inclusive(h);
+            let (open, close) = (if lower_in { '[' } else { '(' }, if upper_in { ']' } else { ')' });
             let (lower, upper) = (format_g(bucket.lower), format_g(bucket.upper));
             let _ = write!(out, ", {open}{lower},{upper}{close}:{}", format_g(bucket.count));
         }
     };
     for (index, count) in indexed(&h.negative_spans, &h.negative_buckets).rev() {
-        write_bucket(bounds(h, false, index, count), false);
+        write_bucket(bounds(h, false, index, count));
     }
-    let zero = Bucket { lower: -h.zero_threshold, upper: h.zero_threshold, count: h.zero_count };
-    write_bucket(zero, true);
+    if !h.uses_custom_buckets() {
+        let (lower, upper) = (-h.zero_threshold, h.zero_threshold);
+        write_bucket(Bucket { lower, upper, count: h.zero_count });
+    }
     for (index, count) in indexed(&h.positive_spans, &h.positive_buckets) {
-        write_bucket(bounds(h, true, index, count), false);
+        write_bucket(bounds(h, true, index, count));
     }
     out.push('}');
     out
