@@ -6,7 +6,7 @@
 
 use crate::disk::{Disk, DiskError, DiskFile, DiskResult};
 use crate::random::{Random, SeededRandom};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,8 +23,8 @@ struct State {
     names: BTreeMap<String, u64>,
     /// What is left after a crash.
     durable_names: BTreeMap<String, u64>,
-    dirs: BTreeMap<String, ()>,
-    durable_dirs: BTreeMap<String, ()>,
+    dirs: BTreeSet<String>,
+    durable_dirs: BTreeSet<String>,
     files: BTreeMap<u64, Contents>,
     next_file: u64,
     capacity: u64,
@@ -57,8 +57,8 @@ impl SimDisk {
         let state = State {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
-            dirs: BTreeMap::new(),
-            durable_dirs: BTreeMap::new(),
+            dirs: BTreeSet::new(),
+            durable_dirs: BTreeSet::new(),
             files: BTreeMap::new(),
             next_file: 0,
             capacity: u64::MAX,
@@ -111,11 +111,10 @@ impl SimDisk {
             }
             *contents = Contents { bytes: survived.clone(), synced: survived };
         }
-        state.dirs = state.durable_dirs.clone();
-        state.names = state.durable_names.clone();
-        let dirs = state.dirs.clone();
-        state.names.retain(|path, _| parent(path).is_empty() || dirs.contains_key(parent(path)));
-        state.durable_names = state.names.clone();
+        let State { names, durable_names, dirs, durable_dirs, .. } = &mut *state;
+        durable_names.retain(|path, _| parent(path).is_empty() || durable_dirs.contains(parent(path)));
+        dirs.clone_from(durable_dirs);
+        names.clone_from(durable_names);
         let live: Vec<u64> = state.names.values().copied().collect();
         state.files.retain(|number, _| live.contains(number));
     }
@@ -172,7 +171,7 @@ impl State {
     }
 
     fn has_dir(&self, path: &str) -> bool {
-        path.is_empty() || self.dirs.contains_key(path)
+        path.is_empty() || self.dirs.contains(path)
     }
 }
 
@@ -208,7 +207,7 @@ impl Disk for SimDisk {
         state.power("create", path)?;
         let mut dir = path;
         while !dir.is_empty() {
-            state.dirs.insert(dir.to_owned(), ());
+            state.dirs.insert(dir.to_owned());
             dir = parent(dir);
         }
         Ok(())
@@ -224,8 +223,8 @@ impl Disk for SimDisk {
         durable_names.retain(|name, _| parent(name) != path);
         durable_names
             .extend(names.iter().filter(|(name, _)| parent(name) == path).map(|(n, f)| (n.clone(), *f)));
-        durable_dirs.retain(|name, ()| parent(name) != path || dirs.contains_key(name));
-        durable_dirs.extend(dirs.keys().filter(|name| parent(name) == path).map(|name| (name.clone(), ())));
+        durable_dirs.retain(|name| parent(name) != path || dirs.contains(name));
+        durable_dirs.extend(dirs.iter().filter(|name| parent(name) == path).cloned());
         Ok(())
     }
 
@@ -234,7 +233,7 @@ impl Disk for SimDisk {
         let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         let inside = |name: &&String| parent(name) == path;
         let mut names: Vec<String> = state.names.keys().filter(inside).map(|name| last(name)).collect();
-        names.extend(state.dirs.keys().filter(inside).map(|name| format!("{}/", last(name))));
+        names.extend(state.dirs.iter().filter(inside).map(|name| format!("{}/", last(name))));
         names.sort();
         Ok(names)
     }
@@ -257,7 +256,7 @@ impl Disk for SimDisk {
         state.power("remove", path)?;
         let under = format!("{path}/");
         state.names.retain(|name, _| name != path && !name.starts_with(&under));
-        state.dirs.retain(|name, ()| name != path && !name.starts_with(&under));
+        state.dirs.retain(|name| name != path && !name.starts_with(&under));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// How long a client should wait when something is full, in seconds.
-pub const RETRY_AFTER_S: u32 = 1;
+pub(crate) const RETRY_AFTER_S: u32 = 1;
 /// The group buffer keeps at most this much memory between groups, in bytes.
 const GROUP_BYTES_KEPT: usize = 4 << 20;
 

@@ -2,7 +2,7 @@
 
 use crate::catalogue::Desk;
 use crate::changes::Changes;
-use crate::gauges::Gauges;
+use crate::gauges::{Gauges, set};
 use crate::logs::Logs;
 use crate::metrics::Metrics;
 use crate::options::StoreOptions;
@@ -66,7 +66,7 @@ impl Engine {
     /// Bytes left the queue.
     pub(crate) fn release(&self, bytes: usize) {
         let before = self.queued.fetch_sub(bytes, Ordering::Relaxed);
-        self.gauges.queue_bytes.set((before - bytes) as i64);
+        set(&self.gauges.queue_bytes, before - bytes);
     }
 
     /// Sets the gauges of what is held; called after background work, not per write.
@@ -81,12 +81,12 @@ impl Engine {
                 bytes += part.info().bytes;
             }
         });
-        self.gauges.memory_active_bytes.set(active as i64);
-        self.gauges.memory_frozen_bytes.set(frozen as i64);
+        set(&self.gauges.memory_active_bytes, active);
+        set(&self.gauges.memory_frozen_bytes, frozen);
         self.gauges.parts.set(parts);
-        self.gauges.part_bytes.set(bytes as i64);
-        self.gauges.index_bytes.set(self.desk.index_bytes() as i64);
-        self.gauges.quarantined.set(self.desk.quarantined().len() as i64);
+        set(&self.gauges.part_bytes, bytes);
+        set(&self.gauges.index_bytes, self.desk.index_bytes());
+        set(&self.gauges.quarantined, self.desk.quarantined().len());
     }
 
     /// Bytes of memory parts, as of the last group.

@@ -2,8 +2,13 @@
 
 use platform::metrics::{Counter, Gauge, Registry};
 
+/// Sets a gauge to a count or a number of bytes.
+pub(crate) fn set<N: TryInto<i64>>(gauge: &Gauge, value: N) {
+    gauge.set(value.try_into().unwrap_or(i64::MAX));
+}
+
 /// All `binnacle_store_*` metrics.
-pub struct Gauges {
+pub(crate) struct Gauges {
     pub(crate) records: Counter,
     pub(crate) refused_full: Counter,
     pub(crate) refused_storage: Counter,

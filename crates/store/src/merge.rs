@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Parts of one size that are worth a merge.
-pub const TIER_PARTS_MIN: usize = 4;
+pub(crate) const TIER_PARTS_MIN: usize = 4;
 /// Most parts that one merge reads.
-pub const MERGE_PARTS_MAX: usize = 32;
+pub(crate) const MERGE_PARTS_MAX: usize = 32;
 /// Parts up to this size, in bytes, are all in the lowest tier.
 const LOWEST_TIER_BYTES: u64 = 1 << 20;
 /// A day is finished this long after its end, in milliseconds: then its parts are merged whatever their sizes.

@@ -7,7 +7,7 @@ use crate::object::create_dir_durable;
 use crate::wal::WAL_DIR;
 
 /// Where snapshots stand in the data directory.
-pub const SNAPSHOT_DIR: &str = "snapshots";
+pub(crate) const SNAPSHOT_DIR: &str = "snapshots";
 /// Longest snapshot name, in bytes.
 const NAME_BYTES_MAX: usize = 100;
 
@@ -33,17 +33,17 @@ pub(crate) fn take(desk: &Desk, name: &str) -> Result<String, StoreError> {
 
 fn fill(desk: &Desk, root: &str) -> Result<(), StoreError> {
     let mut manifest = desk.snapshot();
-    let disk = desk.disk();
-    create_dir_durable(disk, &format!("{root}/{WAL_DIR}"))?;
+    let target = desk.disk();
+    create_dir_durable(target, &format!("{root}/{WAL_DIR}"))?;
     for info in manifest.parts.values() {
         let path = info.path();
         let to = format!("{root}/{path}");
         let dir = to.rsplit_once('/').map_or("", |(dir, _)| dir).to_owned();
-        create_dir_durable(disk, &dir)?;
-        disk.link(&path, &to)?;
-        disk.sync_dir(&dir)?;
+        create_dir_durable(target, &dir)?;
+        target.link(&path, &to)?;
+        target.sync_dir(&dir)?;
     }
     manifest.wal_floor = 0;
-    disk.write_atomic(&format!("{root}/{}", crate::catalogue::MANIFEST_PATH), &manifest.encode())?;
+    target.write_atomic(&format!("{root}/{}", crate::catalogue::MANIFEST_PATH), &manifest.encode())?;
     Ok(())
 }

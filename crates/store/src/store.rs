@@ -6,7 +6,7 @@ use crate::changes::Changes;
 use crate::commit::{Committer, Encoded, Entry, Pending, RETRY_AFTER_S};
 use crate::engine::Engine;
 use crate::error::StoreError;
-use crate::gauges::Gauges;
+use crate::gauges::{Gauges, set};
 use crate::logs::Logs;
 use crate::metrics::{Metrics, MetricsEntry};
 use crate::object::{LocalObjects, SharedObjects};
@@ -83,9 +83,9 @@ impl Store {
         options: StoreOptions,
     ) -> Result<Self, StoreError> {
         let objects: SharedObjects = Arc::new(LocalObjects::new(disk.clone()));
-        let desk = Arc::new(Desk::open(&disk, &objects, options.index_bytes_max)?);
+        let catalogue = Arc::new(Desk::open(&disk, &objects, options.index_bytes_max)?);
         let engine = Arc::new(Engine {
-            desk,
+            desk: catalogue,
             clock,
             gauges: Gauges::new(registry),
             metrics: Arc::default(),
@@ -109,7 +109,7 @@ impl Store {
 
     fn start(engine: Arc<Engine>, recovery: Recovery, committer: Committer) -> Result<Self, StoreError> {
         let core = Core {
-            engine: engine.clone(),
+            engine,
             recovery,
             stopping: AtomicBool::new(false),
             committer: Mutex::default(),
@@ -117,10 +117,10 @@ impl Store {
             workers: Mutex::default(),
             background: Mutex::default(),
         };
-        match engine.options.threads {
+        match core.engine.options.threads {
             Threads::None => *lock(&core.committer) = Some(committer),
             Threads::Own => {
-                let started = background::start(&engine, committer)?;
+                let started = background::start(&core.engine, committer)?;
                 *lock(&core.queue) = Some(started.queue);
                 *lock(&core.background) = Some(started.orders);
                 *lock(&core.workers) = started.workers;
@@ -384,7 +384,7 @@ impl Engine {
             self.release(bytes);
             return full("the store's queue (queue_bytes_max)");
         }
-        self.gauges.queue_bytes.set((before + bytes) as i64);
+        set(&self.gauges.queue_bytes, before + bytes);
         Ok(())
     }
 }

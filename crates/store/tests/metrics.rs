@@ -1,9 +1,10 @@
 //! Metrics through the public handle: what goes in comes out, before and after flush, merge and restart, compared with
 //! a sorted map.
+#![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod common;
 
-use common::{Samples, T0_MS, batch, labels, now, open, options, read, read_all};
+use common::{Samples, T0_MS, batch, labels, now, open, options, pick, read, read_all};
 use model::histogram::BucketSpan;
 use model::metric::{HistogramPoint, MetricKind, MetricMetadata, stale_nan};
 use model::scan::{Budget, SeriesColumns, SeriesSelect};
@@ -39,10 +40,12 @@ fn samples_in_any_order_come_back_sorted_and_once() {
         for round in 0..30 {
             let mut samples = Vec::new();
             for _ in 0..50 {
-                let labels = labels(["a", "b"][random.below(2) as usize], random.below(10));
+                let labels = labels(pick(&random, &["a", "b"]), random.below(10));
                 let ts_ms = T0_MS + i64::try_from(random.below(200)).expect("small") * 1000;
                 // One value per (series, time): resends are equal.
-                let value = (labels.hash128() as u64 % 1000) as f64 / 100.0 + (ts_ms % 13_000) as f64;
+                let hash = u16::try_from(labels.hash128() % 1000).expect("small");
+                let value =
+                    f64::from(hash) / 100.0 + f64::from(i32::try_from(ts_ms % 13_000).expect("small"));
                 expected.entry(labels.clone()).or_default().insert(ts_ms, value.to_bits());
                 samples.push((labels, ts_ms, value));
             }
@@ -55,7 +58,8 @@ fn samples_in_any_order_come_back_sorted_and_once() {
             assert_eq!(read_all(&*store.metrics(), &tenant), expected, "seed {seed} {stage}");
             let metrics = store.metrics();
             let matcher = Matcher::new("instance", MatchOp::Regex, "host-[3-6]").expect("regex");
-            let (some, _) = read(&*metrics, &tenant, &[matcher.clone()], T0_MS + 50_000, T0_MS + 90_000);
+            let (some, _) =
+                read(&*metrics, &tenant, std::slice::from_ref(&matcher), T0_MS + 50_000, T0_MS + 90_000);
             let mut narrowed = expected.clone();
             narrowed.retain(|labels, samples| {
                 samples.retain(|ts_ms, _| (T0_MS + 50_000..=T0_MS + 90_000).contains(ts_ms));

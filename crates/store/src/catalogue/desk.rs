@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files of the data directory, and what is known about them.
 pub struct Desk {
-    disk: SharedDisk,
+    directory: SharedDisk,
     objects: SharedObjects,
     cache: Arc<IndexCache>,
     manifest: Mutex<Manifest>,
@@ -46,8 +46,8 @@ impl Desk {
         };
         let next_id = AtomicU64::new(manifest.next_id.max(1));
         let cache = Arc::new(IndexCache::new(index_bytes_max));
-        let desk = Self {
-            disk: disk.clone(),
+        let this = Self {
+            directory: disk.clone(),
             objects: objects.clone(),
             cache,
             manifest: Mutex::new(manifest),
@@ -55,11 +55,11 @@ impl Desk {
             next_id,
         };
         if rebuilt {
-            desk.edit(|_| {})?;
+            this.edit(|_| {})?;
         } else {
-            desk.remove_orphans()?;
+            this.remove_orphans()?;
         }
-        Ok(desk)
+        Ok(this)
     }
 
     fn manifest(&self) -> MutexGuard<'_, Manifest> {
@@ -81,7 +81,7 @@ impl Desk {
     /// The data directory.
     #[must_use]
     pub fn disk(&self) -> &SharedDisk {
-        &self.disk
+        &self.directory
     }
 
     /// Bytes of decoded part indexes in memory.
@@ -111,7 +111,7 @@ impl Desk {
         let mut next = manifest.clone();
         change(&mut next);
         next.next_id = self.next_id.load(Ordering::SeqCst);
-        self.disk.write_atomic(MANIFEST_PATH, &next.encode())?;
+        self.directory.write_atomic(MANIFEST_PATH, &next.encode())?;
         *manifest = next;
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Desk {
             sentence,
         };
         let name = info.file_name();
-        let noted = self.quarantine.add(&self.disk, &name, missing);
+        let noted = self.quarantine.add(&self.directory, &name, missing);
         let moved = self.objects.rename(&info.path(), &format!("{QUARANTINE_DIR}/{name}"));
         let edited = self.edit(|manifest| drop(manifest.parts.remove(&info.id)));
         for error in [noted.err(), moved.err().filter(|error| !error.is_missing())].into_iter().flatten() {
@@ -164,8 +164,8 @@ impl Desk {
     pub(crate) fn quarantine_wal(&self, name: &str, bytes: &[u8], sentence: String) {
         tracing::error!(sentence, "WAL bytes quarantined");
         let missing = Missing { tenant: None, kind: None, min_ms: i64::MIN, max_ms: i64::MAX, sentence };
-        let noted = self.quarantine.add(&self.disk, name, missing);
-        let kept = self.disk.write_atomic(&format!("{QUARANTINE_DIR}/{name}"), bytes);
+        let noted = self.quarantine.add(&self.directory, name, missing);
+        let kept = self.directory.write_atomic(&format!("{QUARANTINE_DIR}/{name}"), bytes);
         for error in [noted.err(), kept.err()].into_iter().flatten() {
             tracing::error!(%error, "quarantine");
         }

@@ -10,7 +10,7 @@ use platform::disk::DiskResult;
 use std::sync::{PoisonError, RwLock};
 
 /// The directory.
-pub const QUARANTINE_DIR: &str = "quarantine";
+pub(crate) const QUARANTINE_DIR: &str = "quarantine";
 const NOTE_SUFFIX: &str = ".note";
 /// Notes kept in memory; more damage than this is summarised by the last one.
 const NOTES_MAX: usize = 1000;

@@ -230,7 +230,9 @@ impl PartBuilder {
         }
         for chunks in [&self.value_chunks, &self.histogram_chunks] {
             put_varint(&mut meta, chunks.len() as u64);
-            chunks.iter().for_each(|chunk| chunk.put(&mut meta));
+            for chunk in chunks {
+                chunk.put(&mut meta);
+            }
         }
         self.put_optional(&mut meta, !self.exemplars.is_empty(), |own| exemplars::encode(&own.exemplars))?;
         self.put_optional(&mut meta, !metadata.is_empty(), |_| {

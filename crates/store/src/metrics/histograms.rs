@@ -1,13 +1,11 @@
 //! Native histograms as bytes, exact: counts as integers where they are, bits otherwise. A sample may be written against
 //! the one before it: then an equal layout is one byte and counts are differences.
 
+use super::exact::{float, integer};
 use crate::codec::{Reader, put_signed, put_varint};
 use crate::error::Damage;
 use model::FloatHistogram;
 use model::histogram::{BucketSpan, ResetHint};
-
-/// Integers below this are exact and their differences do not overflow.
-const INTEGER_MAX: f64 = 4_503_599_627_370_496.0;
 
 const SAME_LAYOUT: u8 = 1;
 const INTEGERS: u8 = 2;
@@ -56,15 +54,10 @@ pub(super) fn get(
             reader.f64()?
         } else {
             let last = if relative { integer(*count).unwrap_or(0) } else { 0 };
-            last.wrapping_add(reader.signed()?) as f64
+            float(last.wrapping_add(reader.signed()?))
         };
     }
     Ok(histogram)
-}
-
-fn integer(value: f64) -> Option<i64> {
-    let integer = value as i64;
-    (value.abs() < INTEGER_MAX && (integer as f64).to_bits() == value.to_bits()).then_some(integer)
 }
 
 fn hint(number: u8) -> Result<ResetHint, Damage> {

@@ -10,6 +10,7 @@
 
 mod builder;
 mod entry;
+mod exact;
 mod exemplars;
 mod histograms;
 mod index;

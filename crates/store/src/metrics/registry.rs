@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bytes one tenant's registry may take; beyond it new series are rejected, known ones go on.
-pub const REGISTRY_BYTES_MAX: usize = 512 << 20;
+pub(super) const REGISTRY_BYTES_MAX: usize = 512 << 20;
 /// Metric families described per tenant; further ones are not kept.
-pub const METADATA_FAMILIES_MAX: usize = 100_000;
+pub(super) const METADATA_FAMILIES_MAX: usize = 100_000;
 /// Wire keys per series before all are forgotten and learnt again.
 const KEYS_PER_SERIES_MAX: usize = 8;
 
@@ -32,7 +32,8 @@ struct Key {
 }
 
 fn halves(key: u128) -> [u64; 2] {
-    [key as u64, (key >> 64) as u64]
+    let low = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
+    [low, u64::try_from(key >> 64).unwrap_or_default()]
 }
 
 /// Series, symbols and metadata.

@@ -126,8 +126,8 @@ impl SeriesCursor for Cursor<'_> {
     }
 }
 
-fn texts(set: BTreeSet<Arc<str>>) -> Vec<String> {
-    set.iter().map(|text| text.to_string()).collect()
+fn texts(set: &BTreeSet<Arc<str>>) -> Vec<String> {
+    set.iter().map(ToString::to_string).collect()
 }
 
 impl Source<Metrics> {
@@ -152,24 +152,23 @@ impl Source<Metrics> {
                 from_labels(&labels, &mut found);
             }
         }
-        Ok((texts(found), view.completeness))
+        Ok((texts(&found), view.completeness))
     }
+}
 
-    fn exemplars_of(
-        &self,
-        reader: &SeriesReader,
-        select: &SeriesSelect,
-        found: &mut BTreeMap<Labels, Vec<Exemplar>>,
-    ) -> Result<(), PartError> {
-        let index = &reader.index().labels;
-        let selected = index.select(&select.matchers);
-        for (series, exemplar) in reader.exemplars()? {
-            if selected.contains(series) {
-                found.entry(index.labels(series)).or_default().push(exemplar);
-            }
+fn exemplars_of(
+    reader: &SeriesReader,
+    select: &SeriesSelect,
+    found: &mut BTreeMap<Labels, Vec<Exemplar>>,
+) -> Result<(), PartError> {
+    let index = &reader.index().labels;
+    let selected = index.select(&select.matchers);
+    for (series, exemplar) in reader.exemplars()? {
+        if selected.contains(series) {
+            found.entry(index.labels(series)).or_default().push(exemplar);
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl MetricSource for Source<Metrics> {
@@ -224,7 +223,8 @@ impl MetricSource for Source<Metrics> {
             budget,
             |reader, selected, found| found.extend(reader.index().labels.values(name, selected).cloned()),
             |labels, found| {
-                found.extend(labels.iter().find(|label| &*label.name == name).map(|l| l.value.clone()))
+                let label = labels.iter().find(|label| &*label.name == name);
+                found.extend(label.map(|label| label.value.clone()));
             },
         )
     }
@@ -239,7 +239,7 @@ impl MetricSource for Source<Metrics> {
         let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
         for reader in &readers {
             budget.spend(0)?;
-            if let Err(error) = self.exemplars_of(reader, select, &mut found) {
+            if let Err(error) = exemplars_of(reader, select, &mut found) {
                 self.absorb(error, &mut view.completeness)?;
             }
         }
@@ -298,7 +298,7 @@ fn count(series: &[Labels], top: usize) -> Cardinality {
     }
     let mut by_label: HashMap<&str, u64> = HashMap::new();
     let mut label_bytes: HashMap<&str, u64> = HashMap::new();
-    for ((name, value), _) in &pairs {
+    for (name, value) in pairs.keys() {
         *by_label.entry(name).or_default() += 1;
         *label_bytes.entry(name).or_default() += value.len() as u64;
     }

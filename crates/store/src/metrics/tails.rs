@@ -48,7 +48,7 @@ pub(super) enum Push {
 /// All series' samples, by series reference.
 #[derive(Default)]
 pub(super) struct Tails {
-    tails: Vec<Tail>,
+    by_series: Vec<Tail>,
     pages: Vec<Box<[Chunk]>>,
     chunks: u32,
     /// Series that have samples.
@@ -72,10 +72,10 @@ impl Tails {
     /// Appends a sample.
     pub(super) fn push(&mut self, series: u32, ts_ms: i64, value: f64) -> Push {
         let at = series as usize;
-        if at >= self.tails.len() {
-            self.tails.resize(at + 1, EMPTY_TAIL);
+        if at >= self.by_series.len() {
+            self.by_series.resize(at + 1, EMPTY_TAIL);
         }
-        let Some(tail) = self.tails.get_mut(at) else { return Push::Duplicate };
+        let Some(tail) = self.by_series.get_mut(at) else { return Push::Duplicate };
         if ts_ms == tail.last_ms && tail.head != NONE {
             return if tail.last_bits == value.to_bits() { Push::Resend } else { Push::Duplicate };
         }
@@ -111,7 +111,7 @@ impl Tails {
             *chunk = Chunk { base_ms: ts_ms, previous, len: 1, ..EMPTY_CHUNK };
             chunk.values[0] = value;
         }
-        if let Some(tail) = self.tails.get_mut(series) {
+        if let Some(tail) = self.by_series.get_mut(series) {
             tail.head = at;
         }
     }
@@ -126,7 +126,7 @@ impl Tails {
         values: &mut Vec<f64>,
     ) {
         let from = ts_ms.len();
-        let mut at = self.tails.get(series as usize).map_or(NONE, |tail| tail.head);
+        let mut at = self.by_series.get(series as usize).map_or(NONE, |tail| tail.head);
         while let Some(chunk) = self.chunk(at) {
             let len = (chunk.len as usize).min(CHUNK_SAMPLES);
             for (offset, value) in chunk.offsets_ms[..len].iter().zip(&chunk.values[..len]).rev() {
@@ -144,12 +144,12 @@ impl Tails {
 
     /// Series that have samples, ascending.
     pub(super) fn live(&self) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.tails).filter(|(_, tail)| tail.head != NONE).map(|(series, _)| series)
+        (0..).zip(&self.by_series).filter(|(_, tail)| tail.head != NONE).map(|(series, _)| series)
     }
 
     /// Whether the series has samples.
     pub(super) fn has(&self, series: u32) -> bool {
-        self.tails.get(series as usize).is_some_and(|tail| tail.head != NONE)
+        self.by_series.get(series as usize).is_some_and(|tail| tail.head != NONE)
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
     fn samples_come_back_in_order_of_arrival() {
         let mut tails = Tails::default();
         let sent: Vec<(i64, f64)> =
-            (0..40).map(|at| ((at * 7919) % 41 * 5_000_000_000_i64, f64::from(at as i32))).collect();
+            (0..40).map(|at| (i64::from(at * 7919 % 41) * 5_000_000_000, f64::from(at))).collect();
         for (ts_ms, value) in &sent {
             assert_eq!(tails.push(3, *ts_ms, *value), Push::Taken);
             tails.push(1, *ts_ms, -value);

@@ -6,6 +6,7 @@
 //! page  = numbers body_len [exponent:u8 exceptions (Δposition bits:u64)*]          in brackets: integer chunks only
 //! ```
 
+use super::exact::float;
 use crate::codec::{Reader, put_bytes, put_varint};
 use crate::error::Damage;
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
@@ -36,6 +37,7 @@ fn power(exponent: u8) -> f64 {
 }
 
 /// `value` as an integer of 10^-exponent, if that is exact.
+#[expect(clippy::cast_possible_truncation, reason = "the magnitude was checked")]
 fn scaled(value: f64, exponent: u8) -> Option<i64> {
     let integer = (value * power(exponent)).round();
     if integer.is_nan() || integer.abs() >= MANTISSA_MAX {
@@ -245,7 +247,7 @@ impl ValueChunk {
                     .and_then(|mut page| page.read(scratch))
                     .map_err(pco_damage)?;
                 let unit = power(page.exponent);
-                out.extend(scratch.iter().map(|integer| *integer as f64 / unit));
+                out.extend(scratch.iter().map(|integer| float(*integer) / unit));
                 for (at, bits) in &page.exceptions {
                     if let Some(value) = out.get_mut(from + at) {
                         *value = f64::from_bits(*bits);
@@ -314,7 +316,7 @@ mod tests {
     fn values_come_back_bit_for_bit() {
         check(&[
             vec![1.0, 2.0, 3.0],
-            vec![0.1, 0.2, 0.30000000000000004],
+            vec![0.1, 0.2, 0.300_000_000_000_000_04],
             vec![1234.56, 1234.57, 1300.0, f64::NAN],
             (0..20).map(f64::from).chain([stale_nan()]).collect(),
             vec![f64::INFINITY, f64::NEG_INFINITY, -0.0, 0.0, f64::MIN_POSITIVE, f64::MAX],

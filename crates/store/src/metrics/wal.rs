@@ -6,6 +6,7 @@
 //! value = 2 * zigzag(integer) when it is one, else 1 and eight bytes
 //! ```
 
+use super::exact::{float, integer};
 use super::histograms;
 use super::memory::MetricMemory;
 use crate::codec::{Reader, put_bytes, put_signed, put_varint};
@@ -32,12 +33,8 @@ pub struct Resolved {
     pub metadata: Vec<MetricMetadata>,
 }
 
-/// Integers up to this magnitude are exact in a float and short as a varint.
-const INTEGER_MAX: f64 = 4_503_599_627_370_496.0;
-
 fn put_value(out: &mut Vec<u8>, value: f64) {
-    let integer = value as i64;
-    if value.abs() < INTEGER_MAX && (integer as f64).to_bits() == value.to_bits() {
+    if let Some(integer) = integer(value) {
         put_varint(out, (((integer << 1) ^ (integer >> 63)).cast_unsigned()) << 1);
     } else {
         out.push(1);
@@ -51,7 +48,7 @@ fn get_value(reader: &mut Reader<'_>) -> Result<f64, Damage> {
         return reader.f64();
     }
     let zigzag = raw >> 1;
-    Ok(((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()) as f64)
+    Ok(float((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()))
 }
 
 /// Appends labels: count, then names and values.
@@ -227,15 +224,13 @@ impl Replay {
             numbers.insert(number, series.ok_or_else(|| Damage::new("no memory for its series"))?);
         }
         let mut lost = false;
-        let mut translate = |series: &mut u32| match numbers.get(series) {
-            Some(known) => {
+        let mut translate = |series: &mut u32| {
+            let known = numbers.get(series);
+            lost |= known.is_none();
+            known.is_some_and(|known| {
                 *series = *known;
                 true
-            }
-            None => {
-                lost = true;
-                false
-            }
+            })
         };
         batch.floats.retain_mut(|(series, ..)| translate(series));
         batch.histograms.retain_mut(|(series, ..)| translate(series));

@@ -5,9 +5,9 @@ use crate::signal::SignalKind;
 use model::Tenant;
 
 /// First bytes of a record: lets replay find the next one after damage.
-pub const RECORD_MAGIC: &[u8; 4] = b"BWR1";
+pub(crate) const RECORD_MAGIC: &[u8; 4] = b"BWR1";
 /// Magic, length, checksum.
-pub const RECORD_HEADER_BYTES: usize = 12;
+pub(crate) const RECORD_HEADER_BYTES: usize = 12;
 /// Longest record body; a batch that encodes to more is refused.
 pub const RECORD_BYTES_MAX: usize = 256 << 20;
 

@@ -1,10 +1,13 @@
 //! What the store's tests share: a store on a simulated disk, driven by hand, and a model to compare it with.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+pub mod fixture;
 
 use model::scan::{Budget, MetricSource, SeriesColumns, SeriesSelect};
 use model::{Labels, Matcher, MetricBatch, Tenant};
 use platform::metrics::Registry;
-use platform::{SimClock, SimDisk};
+use platform::{Random, SeededRandom, SimClock, SimDisk};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
@@ -40,6 +43,11 @@ pub fn now<T>(future: impl Future<Output = T>) -> T {
 /// Labels of series `at` of metric `metric`.
 pub fn labels(metric: &str, at: u64) -> Labels {
     Labels::from_pairs([("__name__", metric), ("instance", &format!("host-{at}")), ("job", "test")])
+}
+
+/// One of `choices`.
+pub fn pick<T: Copy>(random: &SeededRandom, choices: &[T]) -> T {
+    choices[usize::try_from(random.below(choices.len() as u64)).expect("small")]
 }
 
 /// One sample of each given series.
