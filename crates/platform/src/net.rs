@@ -2,8 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "this is the door to the network")]
 
 use std::io;
-use std::net::SocketAddr;
-use tokio::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 /// A socket that could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -46,4 +46,15 @@ pub async fn connect(address: &str) -> io::Result<TcpStream> {
 /// When the name does not resolve.
 pub async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host(address).await?.collect())
+}
+
+/// A UDP socket that speaks with `peer` only.
+///
+/// # Errors
+/// What the operating system says.
+pub async fn udp(peer: SocketAddr) -> io::Result<UdpSocket> {
+    let any = if peer.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+    let socket = UdpSocket::bind::<SocketAddr>(any).await?;
+    socket.connect(peer).await?;
+    Ok(socket)
 }

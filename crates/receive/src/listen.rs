@@ -150,9 +150,10 @@ async fn speak(
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
     let silence = Duration::from_secs(limits.header_read_seconds_max);
+    let mut first_byte = [0];
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        first = tokio::time::timeout(silence, stream.peek(&mut [0])) => drop(first??),
+        first = tokio::time::timeout(silence, stream.peek(&mut first_byte)) => drop(first??),
     }
     let Some(tls) = tls else { return http(stream, router, limits, stop).await };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);

@@ -7,6 +7,7 @@
 mod client;
 pub mod config;
 mod discovery;
+mod dns;
 mod job;
 mod manager;
 mod pool;

@@ -311,10 +311,10 @@ impl Default for HttpSdConfig {
 pub struct DnsSdConfig {
     /// Names to look up.
     pub names: Vec<String>,
-    /// `SRV` (default), `A` or `AAAA`.
+    /// `SRV` (default), `A`, `AAAA`, `MX` or `NS`.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// Of `A` and `AAAA`.
+    /// Of all but `SRV`.
     pub port: Option<u16>,
     /// Default 30s.
     pub refresh_interval: Option<PromDuration>,

@@ -4,9 +4,9 @@
 
 use super::client::{Ask, ClientSettings, Fetcher};
 use super::config::{DnsSdConfig, FileSdConfig, HttpSdConfig, ScrapeConfig, StaticConfig};
+use super::dns::{Found, Kind, RESOLV_CONF, Resolver};
 use super::job::check_labels;
 use super::relabel::LabelMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,16 @@ pub(crate) enum Discovery {
     Static(Vec<Group>),
     File { files: Vec<PathBuf>, every: Duration },
     Http { url: String, settings: Arc<ClientSettings>, every: Duration },
-    Dns { names: Vec<String>, port: u16, v6: bool, every: Duration },
+    Dns { names: Vec<String>, records: Records, every: Duration },
+}
+
+/// What is looked up in DNS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Records {
+    /// Addresses, by the system's resolver.
+    Address { v6: bool, port: u16 },
+    /// Names with a port of their own, or this one.
+    Named { kind: Kind, port: u16 },
 }
 
 type Bad = (String, String);
@@ -93,7 +102,7 @@ impl Discovery {
                 read.unwrap_or_else(|| Err("reading was interrupted".into()))?
             }
             Self::Http { url, settings, .. } => fetch(url, settings).await?,
-            Self::Dns { names, port, v6, .. } => look_up(names, *port, *v6).await?,
+            Self::Dns { names, records, .. } => look_up(names, *records).await?,
         };
         let found: usize = groups.iter().map(|group| group.targets.len()).sum();
         if found > TARGETS_PER_SOURCE_MAX {
@@ -149,17 +158,19 @@ fn of_dns(config: &DnsSdConfig) -> Result<Discovery, Bad> {
         return Err(("names".into(), "is empty: write the names to look up".into()));
     }
     let kind = config.kind.as_deref().unwrap_or("SRV").to_ascii_uppercase();
-    if kind != "A" && kind != "AAAA" {
-        let message = format!(
-            "unsupported: {kind} records: use type A or AAAA with a port (SRV is the default when type is absent)"
-        );
-        return Err(("type".into(), message));
-    }
     let port =
-        config.port.ok_or_else(|| ("port".to_owned(), format!("is missing: {kind} records carry none")))?;
+        config.port.ok_or_else(|| ("port".to_owned(), format!("is missing: {kind} records carry none")));
+    let records = match kind.as_str() {
+        "A" => Records::Address { v6: false, port: port? },
+        "AAAA" => Records::Address { v6: true, port: port? },
+        "MX" => Records::Named { kind: Kind::Mx, port: port? },
+        "NS" => Records::Named { kind: Kind::Ns, port: port? },
+        "SRV" => Records::Named { kind: Kind::Srv, port: 0 },
+        _ => return Err(("type".into(), format!("{kind:?} is none of SRV, A, AAAA, MX and NS"))),
+    };
     let every =
         config.refresh_interval.map_or(DNS_REFRESH, |every| Duration::from_millis(every.ms.max(1_000)));
-    Ok(Discovery::Dns { names: config.names.clone(), port, v6: kind == "AAAA", every })
+    Ok(Discovery::Dns { names: config.names.clone(), records, every })
 }
 
 fn read_files(files: &[PathBuf]) -> Result<Vec<Group>, String> {
@@ -235,19 +246,51 @@ async fn fetch(url: &str, settings: &ClientSettings) -> Result<Vec<Group>, Strin
     Ok(configs.iter().map(|config| group_of(config, [("__meta_url", url)])).collect())
 }
 
-async fn look_up(names: &[String], port: u16, v6: bool) -> Result<Vec<Group>, String> {
+async fn look_up(names: &[String], records: Records) -> Result<Vec<Group>, String> {
     let mut groups = Vec::new();
     for name in names {
-        let found = platform::net::resolve(&format!("{name}:{port}")).await;
-        let mut found = found.map_err(|error| format!("could not resolve {name:?}: {error}"))?;
-        found.retain(|address| address.is_ipv6() == v6);
-        found.sort();
-        found.dedup();
-        let targets = found.iter().map(SocketAddr::to_string).collect();
-        let labels = LabelMap::new();
-        groups.push(group_of(&StaticConfig { targets, labels }, [("__meta_dns_name", name)]));
+        let targets = match records {
+            Records::Address { v6, port } => addresses(name, port, v6).await?,
+            Records::Named { kind, port } => named(name, kind, port).await?,
+        };
+        let labels = LabelMap::from([("__meta_dns_name".to_owned(), name.clone())]);
+        groups.push(Group { targets, labels });
     }
     Ok(groups)
+}
+
+async fn addresses(name: &str, port: u16, v6: bool) -> Result<Vec<LabelMap>, String> {
+    let found = platform::net::resolve(&format!("{name}:{port}")).await;
+    let mut found = found.map_err(|error| format!("could not resolve {name:?}: {error}"))?;
+    found.retain(|address| address.is_ipv6() == v6);
+    found.sort();
+    found.dedup();
+    Ok(found
+        .iter()
+        .map(|address| LabelMap::from([("__address__".to_owned(), address.to_string())]))
+        .collect())
+}
+
+async fn named(name: &str, kind: Kind, port: u16) -> Result<Vec<LabelMap>, String> {
+    let resolver = Resolver::system().map_err(|error| format!("{RESOLV_CONF}: {error}"))?;
+    let found = resolver.look_up(name, kind).await?;
+    Ok(found.into_iter().map(|record| labels_of(record, kind, port)).collect())
+}
+
+fn labels_of(record: Found, kind: Kind, port: u16) -> LabelMap {
+    let port = record.port.unwrap_or(port);
+    let address = format!("{}:{port}", record.target.trim_end_matches('.'));
+    let mut labels = LabelMap::from([("__address__".to_owned(), address)]);
+    let meta = match kind {
+        Kind::Srv => {
+            labels.insert("__meta_dns_srv_record_port".to_owned(), port.to_string());
+            "__meta_dns_srv_record_target"
+        }
+        Kind::Mx => "__meta_dns_mx_record_target",
+        Kind::Ns => "__meta_dns_ns_record_target",
+    };
+    labels.insert(meta.to_owned(), record.target);
+    labels
 }
 
 #[cfg(test)]

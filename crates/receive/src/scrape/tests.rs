@@ -357,7 +357,10 @@ async fn a_configuration_that_cannot_work_names_job_field_and_fix() {
         ("basic_auth: {username: a}\nbearer_token: b", "job \"j\": authorization: at most one of"),
         ("tls_config: {cert_file: /x}", "job \"j\": tls_config: cert_file and key_file go together"),
         ("tls_config: {ca_file: /no/such.pem}", "job \"j\": tls_config: ca_file /no/such.pem"),
-        ("dns_sd_configs: [{names: [a], type: MX}]", "job \"j\": dns_sd_configs[0].type: unsupported: MX"),
+        (
+            "dns_sd_configs: [{names: [a], type: TXT}]",
+            "job \"j\": dns_sd_configs[0].type: \"TXT\" is none of",
+        ),
         ("dns_sd_configs: [{names: [a], type: A}]", "job \"j\": dns_sd_configs[0].port: is missing"),
         ("file_sd_configs: [{files: [a.txt]}]", "job \"j\": file_sd_configs[0].files: a.txt does not end in"),
         ("http_sd_configs: [{url: 'ftp://a'}]", "job \"j\": http_sd_configs[0].url: \"ftp://a\""),
