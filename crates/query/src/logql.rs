@@ -6,6 +6,7 @@
 
 mod answer;
 mod binary;
+mod detect;
 mod filters;
 mod ip;
 mod json;
@@ -24,14 +25,15 @@ mod value;
 mod vectors;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::{
-    DetectedField, DetectedLabel, LogAnswer, LogError, LogParams, LogQueryStats, LogSample, LogSeries,
-    LogValue, OutEntry, OutStream, VolumeBy, VolumeParams,
+    DetectedField, DetectedLabel, ENTRIES_LIMIT_DEFAULT, ENTRIES_LIMIT_MAX, LogAnswer, LogError, LogParams, LogQueryStats, LogSample, LogSeries,
+    LogValue, OutEntry, OutStream, POINTS_MAX, SERIES_MAX, VolumeBy, VolumeParams,
 };
 pub use labels::LabelSet;
-pub use meta::{
-    MetaRange, detected_field_values, detected_fields, detected_labels, label_values, labels, series, stats,
-    volume, volume_range,
-};
+pub use detect::{detected_field_values, detected_fields, detected_labels};
+pub use meta::{MetaRange, label_values, labels, series, stats, volume, volume_range};
 pub use run::query;
 pub use tail::Tail;

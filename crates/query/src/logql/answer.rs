@@ -29,6 +29,8 @@ pub struct LogParams {
     pub limit: usize,
     /// Most series of a metric query; 0 is unlimited.
     pub series_max: usize,
+    /// What the template function `now` answers, nanoseconds since the epoch; 0 is each line's own time.
+    pub now_ns: i64,
 }
 
 impl Default for LogParams {
@@ -41,6 +43,7 @@ impl Default for LogParams {
             direction: Direction::Backward,
             limit: ENTRIES_LIMIT_DEFAULT,
             series_max: SERIES_MAX,
+            now_ns: 0,
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::ip::IpMatcher;
 use super::record::{Name, Names, Record};
 use language::logql::{LabelFilter, NumberOp, units};
-use model::{MatchOp, Matcher};
+use model::Matcher;
 
 /// Error label of a value that a filter cannot read.
 const FILTER_ERROR: &str = "LabelFilterErr";
@@ -58,14 +58,6 @@ impl Condition {
                 }
                 record.label(*name).is_some_and(|text| ip.found_in(text) == *equal)
             }
-        }
-    }
-
-    /// What the condition demands of the stream's labels alone, for the selector; none through `or`.
-    pub(super) fn equals(&self) -> Option<(Name, &str)> {
-        match self {
-            Self::Text(name, matcher) if matcher.op == MatchOp::Equal => Some((*name, &matcher.value)),
-            _ => None,
         }
     }
 }

@@ -1,9 +1,13 @@
-//! Questions about streams and fields rather than lines: series, labels, detected fields, stats and volume.
+//! Questions about streams rather than lines: series, labels, stats and volume.
 
-use super::answer::{DetectedField, DetectedLabel, LogError, LogSample, LogSeries, VolumeParams};
-use model::scan::{Budget, LogStats};
+use super::answer::{LogError, LogSample, LogSeries, POINTS_MAX, VolumeBy, VolumeParams};
+use super::labels::LabelSet;
+use language::logql::parse_selector;
+use model::matcher::Matcher;
+use model::scan::{Budget, Direction, LogSelect, LogStats};
 use model::tenant::Tenant;
 use model::{Labels, LogSource};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `start_ns <= ts < end_ns`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +16,26 @@ pub struct MetaRange {
     pub start_ns: i64,
     /// One past the last nanosecond.
     pub end_ns: i64,
+}
+
+impl MetaRange {
+    pub(super) fn select(self, matchers: Vec<Matcher>) -> LogSelect {
+        LogSelect {
+            matchers,
+            start_ns: self.start_ns,
+            end_ns: self.end_ns,
+            direction: Direction::Backward,
+            contains: Vec::new(),
+            trace_id: None,
+        }
+    }
+}
+
+fn selector(text: Option<&str>) -> Result<Vec<Matcher>, LogError> {
+    match text.map(str::trim).filter(|text| !text.is_empty()) {
+        None => Ok(Vec::new()),
+        Some(text) => parse_selector(text).map_err(|error| LogError::BadQuery(error.to_string())),
+    }
 }
 
 /// Label sets of the streams that satisfy any of `selectors` (none: all streams), sorted.
@@ -25,26 +49,33 @@ pub fn series(
     range: MetaRange,
     budget: &Budget,
 ) -> Result<Vec<Labels>, LogError> {
-    let _ = (source, tenant, selectors, range, budget);
-    Ok(Vec::new())
+    let mut found = BTreeSet::new();
+    if selectors.is_empty() {
+        found.extend(source.streams(tenant, &range.select(Vec::new()), budget)?);
+    }
+    for text in selectors {
+        found.extend(source.streams(tenant, &range.select(selector(Some(text))?), budget)?);
+    }
+    Ok(found.into_iter().collect())
 }
 
-/// Label names of the streams that satisfy `selector` (none: all), sorted.
+/// Label names of the streams that satisfy `query` (none: all), sorted.
 ///
 /// # Errors
 /// As [`series`].
 pub fn labels(
     source: &dyn LogSource,
     tenant: &Tenant,
-    selector: Option<&str>,
+    query: Option<&str>,
     range: MetaRange,
     budget: &Budget,
 ) -> Result<Vec<String>, LogError> {
-    let _ = (source, tenant, selector, range, budget);
-    Ok(Vec::new())
+    let streams = source.streams(tenant, &range.select(selector(query)?), budget)?;
+    let names: BTreeSet<&str> = streams.iter().flatten().map(|label| &*label.name).collect();
+    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
-/// Values of label `name` among the streams that satisfy `selector` (none: all), sorted.
+/// Values of label `name` among the streams that satisfy `query` (none: all), sorted.
 ///
 /// # Errors
 /// As [`series`].
@@ -52,61 +83,13 @@ pub fn label_values(
     source: &dyn LogSource,
     tenant: &Tenant,
     name: &str,
-    selector: Option<&str>,
+    query: Option<&str>,
     range: MetaRange,
     budget: &Budget,
 ) -> Result<Vec<String>, LogError> {
-    let _ = (source, tenant, name, selector, range, budget);
-    Ok(Vec::new())
-}
-
-/// Stream labels worth showing: those with a bounded set of values, ids left out.
-///
-/// # Errors
-/// As [`series`].
-pub fn detected_labels(
-    source: &dyn LogSource,
-    tenant: &Tenant,
-    selector: Option<&str>,
-    range: MetaRange,
-    budget: &Budget,
-) -> Result<Vec<DetectedLabel>, LogError> {
-    let _ = (source, tenant, selector, range, budget);
-    Ok(Vec::new())
-}
-
-/// Fields of the newest `line_limit` lines that `query` keeps: structured metadata, JSON and logfmt; at most
-/// `field_limit` rows.
-///
-/// # Errors
-/// As [`query`](super::query).
-pub fn detected_fields(
-    source: &dyn LogSource,
-    tenant: &Tenant,
-    query: &str,
-    range: MetaRange,
-    limits: (usize, usize),
-    budget: &Budget,
-) -> Result<Vec<DetectedField>, LogError> {
-    let _ = (source, tenant, query, range, limits, budget);
-    Ok(Vec::new())
-}
-
-/// Distinct values of field `name` among the lines [`detected_fields`] would read, sorted.
-///
-/// # Errors
-/// As [`query`](super::query).
-pub fn detected_field_values(
-    source: &dyn LogSource,
-    tenant: &Tenant,
-    name: &str,
-    query: &str,
-    range: MetaRange,
-    limits: (usize, usize),
-    budget: &Budget,
-) -> Result<Vec<String>, LogError> {
-    let _ = (source, tenant, name, query, range, limits, budget);
-    Ok(Vec::new())
+    let streams = source.streams(tenant, &range.select(selector(query)?), budget)?;
+    let values: BTreeSet<&str> = streams.iter().filter_map(|labels| labels.get(name)).collect();
+    Ok(values.into_iter().map(str::to_owned).collect())
 }
 
 /// What `index/stats` answers for a selector.
@@ -116,12 +99,18 @@ pub fn detected_field_values(
 pub fn stats(
     source: &dyn LogSource,
     tenant: &Tenant,
-    selector: &str,
+    query: &str,
     range: MetaRange,
     budget: &Budget,
 ) -> Result<LogStats, LogError> {
-    let _ = (source, tenant, selector, range, budget);
-    Ok(LogStats::default())
+    let volumes = source.volume(tenant, &range.select(selector(Some(query))?), budget)?;
+    let add = |sum: LogStats, (_, one): &(Labels, LogStats)| LogStats {
+        streams: sum.streams + 1,
+        chunks: sum.chunks + one.chunks,
+        entries: sum.entries + one.entries,
+        bytes: sum.bytes + one.bytes,
+    };
+    Ok(volumes.iter().fold(LogStats::default(), add))
 }
 
 /// What `index/volume` answers: bytes per group, largest first, at `params.end_ns`.
@@ -134,11 +123,16 @@ pub fn volume(
     params: &VolumeParams,
     budget: &Budget,
 ) -> Result<Vec<LogSample>, LogError> {
-    let _ = (source, tenant, params, budget);
-    Ok(Vec::new())
+    let range = MetaRange { start_ns: params.start_ns, end_ns: params.end_ns };
+    let mut groups: Vec<(LabelSet, u64)> =
+        grouped(source, tenant, params, range, budget)?.into_iter().collect();
+    groups.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    groups.truncate(params.limit);
+    let ts_ms = params.end_ns / 1_000_000;
+    Ok(groups.into_iter().map(|(labels, bytes)| LogSample { labels, ts_ms, value: float(bytes) }).collect())
 }
 
-/// What `index/volume_range` answers: [`volume`] per step.
+/// What `index/volume_range` answers: bytes per group and step; a point stands at its step's last millisecond.
 ///
 /// # Errors
 /// As [`series`]; when `step_ms` is not positive or makes too many points.
@@ -149,6 +143,60 @@ pub fn volume_range(
     step_ms: i64,
     budget: &Budget,
 ) -> Result<Vec<LogSeries>, LogError> {
-    let _ = (source, tenant, params, step_ms, budget);
-    Ok(Vec::new())
+    let step_ns = step_ms.saturating_mul(1_000_000);
+    if step_ns <= 0 || params.end_ns.saturating_sub(params.start_ns) / step_ns > POINTS_MAX {
+        return Err(LogError::BadQuery(format!(
+            "step must be positive and make at most {POINTS_MAX} points"
+        )));
+    }
+    let mut series: BTreeMap<LabelSet, Vec<(i64, f64)>> = BTreeMap::new();
+    let mut start_ns = params.start_ns;
+    while start_ns < params.end_ns {
+        let end_ns = start_ns.saturating_add(step_ns).min(params.end_ns);
+        for (labels, bytes) in grouped(source, tenant, params, MetaRange { start_ns, end_ns }, budget)? {
+            series.entry(labels).or_default().push((end_ns / 1_000_000 - 1, float(bytes)));
+        }
+        start_ns = end_ns;
+    }
+    let mut series: Vec<LogSeries> =
+        series.into_iter().map(|(labels, points)| LogSeries { labels, points }).collect();
+    let total = |series: &LogSeries| series.points.iter().map(|(_, value)| value).sum::<f64>();
+    series.sort_by(|a, b| total(b).total_cmp(&total(a)));
+    series.truncate(params.limit);
+    Ok(series)
+}
+
+/// Bytes per group in one range.
+fn grouped(
+    source: &dyn LogSource,
+    tenant: &Tenant,
+    params: &VolumeParams,
+    range: MetaRange,
+    budget: &Budget,
+) -> Result<BTreeMap<LabelSet, u64>, LogError> {
+    let matchers = selector(Some(&params.query))?;
+    let targets: Vec<String> = if params.target_labels.is_empty() {
+        matchers.iter().map(|matcher| matcher.name.clone()).collect()
+    } else {
+        params.target_labels.clone()
+    };
+    let wanted = |name: &str| targets.is_empty() || targets.iter().any(|target| target == name);
+    let mut groups: BTreeMap<LabelSet, u64> = BTreeMap::new();
+    for (labels, stats) in source.volume(tenant, &range.select(matchers), budget)? {
+        let kept = LabelSet::from(&labels.retain(wanted));
+        match params.by {
+            VolumeBy::Series => *groups.entry(kept).or_default() += stats.bytes,
+            VolumeBy::Labels => {
+                for label in &kept {
+                    *groups.entry(LabelSet::from_pairs([(&*label.name, "")])).or_default() += stats.bytes;
+                }
+            }
+        }
+    }
+    Ok(groups)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "volumes are estimates")]
+fn float(bytes: u64) -> f64 {
+    bytes as f64
 }

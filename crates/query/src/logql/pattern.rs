@@ -1,5 +1,7 @@
 //! The pattern language of `| pattern` and `|>`: literals and `<captures>`.
 
+use memchr::memmem;
+
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
@@ -107,28 +109,29 @@ impl Pattern {
         }
     }
 
-    /// Whether the whole `line` has this shape; `<_>` stands for at least nothing.
+    /// Whether the whole `line` has this shape; `<_>` stands for at least one character.
     pub(super) fn matches(&self, line: &str) -> bool {
-        let mut rest = line;
+        let mut rest = line.as_bytes();
         let mut floating = false;
         for (at, part) in self.parts.iter().enumerate() {
             let last = at + 1 == self.parts.len();
-            match part {
-                Part::Capture(_) => floating = true,
-                Part::Literal(literal) if last && floating => return rest.ends_with(literal.as_str()),
-                Part::Literal(literal) => {
-                    let place = if floating {
-                        rest.find(literal.as_str())
-                    } else {
-                        rest.starts_with(literal.as_str()).then_some(0)
-                    };
-                    let Some(place) = place else { return false };
-                    rest = rest.get(place + literal.len()..).unwrap_or_default();
-                    floating = false;
-                }
+            let Part::Literal(literal) = part else {
+                floating = true;
+                continue;
+            };
+            let literal = literal.as_bytes();
+            if last && floating {
+                return rest.len() > literal.len() && rest.ends_with(literal);
             }
+            let place = match (floating, rest.get(1..)) {
+                (false, _) => rest.starts_with(literal).then_some(0),
+                (true, tail) => tail.and_then(|tail| memmem::find(tail, literal)).map(|place| place + 1),
+            };
+            let Some(place) = place else { return false };
+            rest = rest.get(place + literal.len()..).unwrap_or_default();
+            floating = false;
         }
-        self.parts.is_empty() || floating || rest.is_empty()
+        self.parts.is_empty() || floating != rest.is_empty()
     }
 
     /// Substrings every matching line holds.
@@ -173,6 +176,7 @@ mod tests {
             ("GET /api", "GET /api 200", false),
             ("<_>api<_>", "GET /api 200", true),
             ("<_>api", "GET /api 200", false),
+            ("GET<_> /api<_>", "GET /api", false),
             ("", "x", true),
         ] {
             assert_eq!(Pattern::filter(pattern).expect(pattern).matches(line), expected, "{pattern}");

@@ -307,7 +307,8 @@ impl Compiled {
 
 /// The line a template makes; a template that fails keeps the line and marks it.
 fn format(record: &mut Record, line: &str, template: &LineTemplate) -> Option<String> {
-    let context = TemplateContext { line, ts_ns: record.ts_ns, labels: record.pairs().collect() };
+    let now_ns = if record.now_ns == 0 { record.ts_ns } else { record.now_ns };
+    let context = TemplateContext { line, ts_ns: record.ts_ns, now_ns, labels: record.pairs().collect() };
     match template.render(&context) {
         Ok(text) => Some(text),
         Err(details) => {

@@ -114,6 +114,8 @@ pub(super) struct Record {
     order: Vec<u32>,
     /// Nanoseconds since the epoch.
     pub(super) ts_ns: i64,
+    /// When the query runs, for templates; set once.
+    pub(super) now_ns: i64,
 }
 
 impl Record {

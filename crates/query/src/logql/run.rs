@@ -20,6 +20,7 @@ pub(super) struct Run<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) budget: &'a Budget,
     pub(super) steps: Steps,
+    pub(super) now_ns: i64,
     pub(super) stats: LogQueryStats,
     pub(super) completeness: Completeness,
 }
@@ -42,6 +43,7 @@ pub fn query(
         tenant,
         budget,
         steps,
+        now_ns: params.now_ns,
         stats: LogQueryStats::default(),
         completeness: Completeness::default(),
     };

@@ -63,6 +63,7 @@ pub(super) fn evaluate(run: &mut Run<'_>, expr: &RangeExpr) -> Result<Value, Log
     let interval_ns = expr.range.interval_ns;
     let steps: Vec<i64> = run.steps.ns.iter().map(|ns| ns.saturating_sub(expr.range.offset_ns)).collect();
     let mut extractor = Extractor::new(expr, steps).map_err(|error| LogError::BadQuery(error.to_string()))?;
+    extractor.record.now_ns = run.now_ns;
     let (Some(first), Some(last)) = (extractor.steps.first(), extractor.steps.last()) else {
         return Ok(Value::Rows(Vec::new()));
     };
@@ -229,7 +230,10 @@ impl Extractor {
         if !filters.iter().all(|filter| filter.keeps(&mut self.record)) {
             return None;
         }
-        self.record.remove(*name);
+        // A failed line shows the label that failed it.
+        if self.record.error().is_none() {
+            self.record.remove(*name);
+        }
         Some(value)
     }
 

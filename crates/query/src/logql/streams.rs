@@ -21,8 +21,9 @@ pub(super) struct LineReader {
 }
 
 impl LineReader {
-    pub(super) fn new(log: &LogExpr) -> Result<Self, ParseError> {
+    pub(super) fn new(log: &LogExpr, now_ns: i64) -> Result<Self, ParseError> {
         let mut record = Record::default();
+        record.now_ns = now_ns;
         let pipeline = Pipeline::new(log, &mut record.names, true)?;
         Ok(Self { record, pipeline, lines: 0, bytes: 0 })
     }
@@ -84,7 +85,7 @@ pub(super) fn select(
         );
         return Err(LogError::Limit(message));
     }
-    let mut reader = LineReader::new(log).map_err(|error| LogError::BadQuery(error.to_string()))?;
+    let mut reader = LineReader::new(log, run.now_ns).map_err(|error| LogError::BadQuery(error.to_string()))?;
     let select = LogSelect {
         matchers: log.matchers.clone(),
         start_ns: params.start_ns,

@@ -21,7 +21,7 @@ impl Tail {
         let Expr::Log(log) = compile(text)? else {
             return Err(LogError::BadQuery("tail takes a log query, not a metric query".to_owned()));
         };
-        let reader = LineReader::new(&log).map_err(|error| LogError::BadQuery(error.to_string()))?;
+        let reader = LineReader::new(&log, 0).map_err(|error| LogError::BadQuery(error.to_string()))?;
         Ok(Self { matchers: log.matchers, reader })
     }
 

@@ -1,6 +1,6 @@
 //! Go's time layouts: text made of pieces of `Mon Jan 2 15:04:05 MST 2006`.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use jiff::tz::{Offset, TimeZone};
 
 /// Pieces of a layout, longest first where one begins another.
@@ -66,11 +66,19 @@ fn piece(layout: &str) -> (Option<&str>, usize) {
     }
 }
 
-/// Writes the instant as `layout` says, at `offset` seconds east of Greenwich.
-pub(super) fn format(layout: &str, ns: i64, offset: i32) -> String {
-    let time = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default();
-    let zone = Offset::from_seconds(offset).unwrap_or(Offset::UTC);
-    let local = time.to_zoned(TimeZone::fixed(zone));
+/// Nanoseconds since the epoch as an instant in UTC.
+pub(super) fn utc(ns: i64) -> Zoned {
+    Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default().to_zoned(TimeZone::UTC)
+}
+
+/// Go's zero time: the first instant of year 1.
+pub(super) fn zero() -> Zoned {
+    jiff::civil::date(1, 1, 1).to_zoned(TimeZone::UTC).unwrap_or_else(|_| utc(0))
+}
+
+/// Writes the instant as `layout` says.
+pub(super) fn format(layout: &str, local: &Zoned) -> String {
+    let offset = local.offset().seconds();
     let mut out = String::new();
     let mut rest = layout;
     while !rest.is_empty() {
@@ -89,8 +97,7 @@ pub(super) fn format(layout: &str, ns: i64, offset: i32) -> String {
             Some("Jan") => month.chars().take(3).collect(),
             Some("Monday") => day.to_owned(),
             Some("Mon") => day.chars().take(3).collect(),
-            Some("MST") if offset == 0 => "UTC".to_owned(),
-            Some("MST") => zone_text(offset, "-07"),
+            Some("MST") => abbreviation(local),
             Some("2006") => format!("{:04}", local.year()),
             Some("06") => format!("{:02}", local.year().rem_euclid(100)),
             Some("002") => format!("{:03}", local.day_of_year()),
@@ -115,6 +122,13 @@ pub(super) fn format(layout: &str, ns: i64, offset: i32) -> String {
         rest = rest.get(length..).unwrap_or_default();
     }
     out
+}
+
+/// The zone's short name; an offset without a name is written out.
+fn abbreviation(local: &Zoned) -> String {
+    let info = local.time_zone().to_offset_info(local.timestamp());
+    let name = info.abbreviation();
+    if name.starts_with(['+', '-']) { zone_text(local.offset().seconds(), "-0700") } else { name.to_owned() }
 }
 
 fn zone_text(offset: i32, piece: &str) -> String {
@@ -157,8 +171,8 @@ struct Parts {
     offset: Option<i32>,
 }
 
-/// Reads `text` as `layout` says; a text without a zone is in `zone`. Nanoseconds and the offset in seconds.
-pub(super) fn parse(layout: &str, text: &str, zone: &TimeZone) -> Option<(i64, i32)> {
+/// Reads `text` as `layout` says; a text without a zone is in `zone`. `None` when it does not fit.
+pub(super) fn parse(layout: &str, text: &str, zone: &TimeZone) -> Option<Zoned> {
     let mut parts =
         Parts { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0, ns: 0, pm: None, offset: None };
     let (mut rest, mut input) = (layout, text);
@@ -195,8 +209,7 @@ pub(super) fn parse(layout: &str, text: &str, zone: &TimeZone) -> Option<(i64, i
     let zone = parts
         .offset
         .map_or_else(|| zone.clone(), |s| TimeZone::fixed(Offset::from_seconds(s).unwrap_or(Offset::UTC)));
-    let zoned = civil.ok()?.to_zoned(zone).ok()?;
-    Some((i64::try_from(zoned.timestamp().as_nanosecond()).ok()?, zoned.offset().seconds()))
+    civil.ok()?.to_zoned(zone).ok()
 }
 
 /// Reads one piece off `input`.

@@ -36,7 +36,7 @@ pub(super) fn run(template: &Template, context: &TemplateContext<'_>) -> Result<
     let variables = vec![(String::new(), dot.clone())];
     let mut run = Run { template, context, variables, out: String::new(), steps: 0, calls: 0 };
     run.list(&template.body, &dot)?;
-    Ok(run.out.replace("<no value>", ""))
+    Ok(run.out)
 }
 
 impl Run<'_> {
@@ -197,6 +197,9 @@ impl Run<'_> {
         if let OperandKind::Function(name) = &first.kind {
             return self.call(name, command, first, rest, piped, dot);
         }
+        if first.kind == OperandKind::Nil {
+            return Err(self.fail(first.at, &first.text, "nil is not a command"));
+        }
         let value = self.operand(first, dot)?;
         if rest.is_empty() && piped.is_none() {
             return Ok(value);
@@ -242,7 +245,7 @@ impl Run<'_> {
             let value = coerce(function.kind(rest.len()), value, None);
             arguments.push(value.map_err(|message| self.fail(first.at, &command.text, &message))?);
         }
-        let call = Call { line: self.context.line, ts_ns: self.context.ts_ns };
+        let call = Call { line: self.context.line, ts_ns: self.context.ts_ns, now_ns: self.context.now_ns };
         (function.run)(&call, &arguments).map_err(|message| {
             self.fail(first.at, &command.text, &format!("error calling {name}: {message}"))
         })
@@ -306,7 +309,7 @@ fn coerce(kind: Kind, value: Value, operand: Option<&Operand>) -> Result<Value, 
         | (Kind::Text, Value::Text(_))
         | (Kind::Int, Value::Int(_))
         | (Kind::Float, Value::Float(_)) => true,
-        (Kind::Time, Value::Time(..)) => true,
+        (Kind::Time, Value::Time(_)) => true,
         (Kind::Float, Value::Int(_)) => return Ok(Value::Float(value.to_float())),
         _ => false,
     };

@@ -5,6 +5,7 @@ use super::printf::printf;
 use super::value::Value;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 use language::logql::units;
 use std::cmp::Ordering;
@@ -14,6 +15,7 @@ use std::rc::Rc;
 pub(super) struct Call<'a> {
     pub(super) line: &'a str,
     pub(super) ts_ns: i64,
+    pub(super) now_ns: i64,
 }
 
 /// What an argument must be.
@@ -67,10 +69,8 @@ const fn rest(name: &'static str, kinds: &'static [Kind], run: Body) -> Function
 const FUNCTIONS: &[Function] = &[
     // Loki's own.
     row("__line__", &[], |call, _| ok(call.line)),
-    row("__timestamp__", &[], |call, _| Ok(Value::Time(call.ts_ns, 0))),
-    row("now", &[], |_, _| {
-        Err("unsupported: now, because the answer to a query must not depend on when it runs".into())
-    }),
+    row("__timestamp__", &[], |call, _| time(dates::utc(call.ts_ns))),
+    row("now", &[], |call, _| time(dates::utc(call.now_ns))),
     row("ToLower", &[S], |_, a| ok(text(a, 0).to_lowercase())),
     row("ToUpper", &[S], |_, a| ok(text(a, 0).to_uppercase())),
     row("Replace", &[S, S, S, I], |_, a| replace(text(a, 0), text(a, 1), text(a, 2), int(a, 3))),
@@ -105,9 +105,11 @@ const FUNCTIONS: &[Function] = &[
         to_date(text(a, 0), &zone, text(a, 2))
     }),
     row("date", &[S, A], |_, a| match a.get(1) {
-        Some(Value::Time(ns, offset)) => ok(dates::format(text(a, 0), *ns, *offset)),
-        Some(other) => ok(dates::format(text(a, 0), other.to_int().saturating_mul(1_000_000_000), 0)),
-        None => ok(""),
+        Some(Value::Time(time)) => ok(dates::format(text(a, 0), time)),
+        other => {
+            let seconds = other.map_or(0, Value::to_int);
+            ok(dates::format(text(a, 0), &dates::utc(seconds.saturating_mul(1_000_000_000))))
+        }
     }),
     row("unixToTime", &[S], |_, a| unix_to_time(text(a, 0))),
     row("alignLeft", &[I, S], |_, a| align(int(a, 0), text(a, 1), true)),
@@ -224,11 +226,15 @@ fn float(arguments: &[Value], at: usize) -> f64 {
     arguments.get(at).map_or(0.0, Value::to_float)
 }
 
-fn ns(arguments: &[Value], at: usize) -> i64 {
+fn ns(arguments: &[Value], at: usize) -> i128 {
     match arguments.get(at) {
-        Some(Value::Time(ns, _)) => *ns,
+        Some(Value::Time(time)) => time.timestamp().as_nanosecond(),
         _ => 0,
     }
+}
+
+fn time(time: Zoned) -> Result<Value, String> {
+    Ok(Value::Time(Rc::new(time)))
 }
 
 fn count(n: usize) -> Value {
@@ -332,9 +338,7 @@ fn align(width: i64, text: &str, left: bool) -> Result<Value, String> {
 }
 
 fn to_date(layout: &str, zone: &TimeZone, text: &str) -> Result<Value, String> {
-    // Go's zero time when the text does not fit; nanoseconds cannot hold year 1, the earliest instant stands for it.
-    let (ns, offset) = dates::parse(layout, text, zone).unwrap_or((i64::MIN, 0));
-    Ok(Value::Time(ns, offset))
+    time(dates::parse(layout, text, zone).unwrap_or_else(dates::zero))
 }
 
 /// Seconds, milliseconds, microseconds or nanoseconds, told apart by their digits.
@@ -348,10 +352,8 @@ fn unix_to_time(text: &str) -> Result<Value, String> {
         19 => 1,
         _ => return Err(format!("unable to parse time '{text}'")),
     };
-    number
-        .checked_mul(scale)
-        .map(|ns| Value::Time(ns, 0))
-        .ok_or_else(|| format!("unable to parse time '{text}'"))
+    let ns = number.checked_mul(scale).ok_or_else(|| format!("unable to parse time '{text}'"))?;
+    time(dates::utc(ns))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "digits are few")]
@@ -435,12 +437,16 @@ fn equal(a: &Value, b: &Value) -> Result<bool, String> {
         | (Value::Int(_), Value::Int(_))
         | (Value::Float(_), Value::Float(_))
         | (Value::Text(_), Value::Text(_))
-        | (Value::Time(..), Value::Time(..)) => Ok(a == b),
+        | (Value::Time(_), Value::Time(_)) => Ok(a == b),
         (Value::Nil, _) | (_, Value::Nil) => Ok(a == b),
         (Value::List(_) | Value::Map(_) | Value::Labels(_), _)
         | (_, Value::List(_) | Value::Map(_) | Value::Labels(_)) => Err("non-comparable types".to_owned()),
-        _ => Err("incompatible types for comparison".to_owned()),
+        _ => Err(incompatible(a, b)),
     }
+}
+
+fn incompatible(a: &Value, b: &Value) -> String {
+    format!("incompatible types for comparison: {} and {}", a.type_name(), b.type_name())
 }
 
 fn order(a: &[Value]) -> Result<Ordering, String> {

@@ -1,5 +1,6 @@
 //! Values of a running template, and how Go prints, compares and converts them.
 
+use jiff::Zoned;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -16,8 +17,8 @@ pub(super) enum Value {
     Map(Rc<BTreeMap<String, Value>>),
     /// Label names and values: a missing one is the empty text.
     Labels(Rc<BTreeMap<String, Value>>),
-    /// Nanoseconds since the epoch, and the offset it is shown in, in seconds.
-    Time(i64, i32),
+    /// An instant, and the zone it is shown in.
+    Time(Rc<Zoned>),
 }
 
 impl Value {
@@ -36,7 +37,7 @@ impl Value {
             Self::List(_) => "[]interface {}",
             Self::Map(_) => "map[string]interface {}",
             Self::Labels(_) => "map[string]string",
-            Self::Time(..) => "time.Time",
+            Self::Time(_) => "time.Time",
         }
     }
 
@@ -50,7 +51,7 @@ impl Value {
             Self::Text(text) => !text.is_empty(),
             Self::List(items) => !items.is_empty(),
             Self::Map(map) | Self::Labels(map) => !map.is_empty(),
-            Self::Time(..) => true,
+            Self::Time(_) => true,
         }
     }
 
@@ -68,9 +69,7 @@ impl Value {
                     map.iter().map(|(key, value)| format!("{key}:{}", value.inner())).collect();
                 format!("map[{}]", pairs.join(" "))
             }
-            Self::Time(ns, offset) => {
-                super::dates::format("2006-01-02 15:04:05.999999999 -0700 MST", *ns, *offset)
-            }
+            Self::Time(time) => super::dates::format("2006-01-02 15:04:05.999999999 -0700 MST", time),
         }
     }
 
@@ -85,7 +84,10 @@ impl Value {
             Self::Bool(value) => i64::from(*value),
             Self::Int(value) => *value,
             Self::Float(value) => *value as i64,
-            Self::Text(text) => text.trim().parse().unwrap_or(0),
+            Self::Text(text) => match whole_number(text) {
+                Some(value) => value,
+                None => text.parse::<f64>().map_or(0, |value| value as i64),
+            },
             _ => 0,
         }
     }
@@ -115,6 +117,25 @@ impl Value {
             )),
         }
     }
+}
+
+/// A whole number, decimal or with Go's prefixes.
+fn whole_number(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let radix = |prefix: &str| digits.strip_prefix(prefix).or_else(|| digits.strip_prefix(&prefix.to_uppercase()));
+    let value = if let Some(hex) = radix("0x") {
+        i64::from_str_radix(hex, 16)
+    } else if let Some(binary) = radix("0b") {
+        i64::from_str_radix(binary, 2)
+    } else if let Some(octal) = radix("0o") {
+        i64::from_str_radix(octal, 8)
+    } else {
+        digits.parse()
+    };
+    value.ok().map(|value: i64| sign * value)
 }
 
 /// `%v` of a float: shortest digits, an exponent below 1e-4 and from 1e21.
