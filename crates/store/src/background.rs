@@ -1,4 +1,4 @@
-//! The store's two threads: one commits, one flushes, merges and retires. Without threads, the same functions are
+//! The store's three threads: one commits, one flushes, one merges and retires, so that a long merge holds up no flush. Without threads, the same functions are
 //! called by hand.
 
 use crate::commit::{Committer, Pending};
@@ -16,14 +16,14 @@ use std::time::Duration;
 const GROUP_BATCHES_MAX: usize = 1024;
 /// The committer wakes this often without work, in milliseconds.
 const IDLE_MS: u64 = 10_000;
-/// Background work is looked for this often, in milliseconds.
-const TICK_MS: u64 = 200;
-/// After a failure background work waits this many ticks.
-const FAILURE_TICKS: u32 = 25;
-/// Merges and retention are looked for every so many ticks.
-const TIDY_TICKS: u32 = 10;
+/// Whether a flush is due is looked at this often, in milliseconds.
+const FLUSH_EVERY_MS: u64 = 100;
+/// Merges and retention are looked for this often, in milliseconds.
+const TIDY_EVERY_MS: u64 = 2_000;
+/// Pause after a failure, in milliseconds.
+const FAILURE_MS: u64 = 5_000;
 
-/// To the background thread.
+/// To the background threads.
 pub(crate) enum Order {
     Stop,
 }
@@ -31,22 +31,30 @@ pub(crate) enum Order {
 /// What [`start`] started.
 pub(crate) struct Started {
     pub(crate) queue: Sender<Message>,
-    pub(crate) orders: Sender<Order>,
+    pub(crate) orders: Vec<Sender<Order>>,
     pub(crate) workers: Vec<JoinHandle<()>>,
 }
 
-/// Starts both threads.
+/// Starts the threads.
 pub(crate) fn start(engine: &Arc<Engine>, committer: Committer) -> Result<Started, StoreError> {
     let (queue, messages) = channel();
-    let (orders, ordered) = channel();
+    let (flush_orders, flush_ordered) = channel();
+    let (tidy_orders, tidy_ordered) = channel();
     let no_thread = |error| StoreError::Invalid(format!("cannot start a thread: {error}"));
     let shared = engine.clone();
     let commits = platform::task::thread("store-commit", move || commit_loop(&shared, committer, &messages));
-    let commits = commits.map_err(no_thread)?;
+    let mut workers = vec![commits.map_err(no_thread)?];
     let (shared, freezer) = (engine.clone(), queue.clone());
-    let tidies = platform::task::thread("store-tidy", move || tidy_loop(&shared, &freezer, &ordered));
-    let workers = vec![commits, tidies.map_err(no_thread)?];
-    Ok(Started { queue, orders, workers })
+    let flushes = platform::task::thread("store-flush", move || {
+        repeat(&flush_ordered, FLUSH_EVERY_MS, || flush_step(&shared, &freezer));
+    });
+    workers.push(flushes.map_err(no_thread)?);
+    let shared = engine.clone();
+    let tidies = platform::task::thread("store-tidy", move || {
+        repeat(&tidy_ordered, TIDY_EVERY_MS, || tidy_step(&shared, false).map(drop));
+    });
+    workers.push(tidies.map_err(no_thread)?);
+    Ok(Started { queue, orders: vec![flush_orders, tidy_orders], workers })
 }
 
 fn commit_loop(engine: &Engine, mut committer: Committer, messages: &Receiver<Message>) {
@@ -93,37 +101,34 @@ pub(crate) fn freeze(queue: &Sender<Message>) -> Result<u64, StoreError> {
     answer.recv().map_err(|_| StoreError::Closed)?
 }
 
-fn tidy_loop(engine: &Engine, queue: &Sender<Message>, orders: &Receiver<Order>) {
-    let mut ticks = 0_u32;
-    let mut pause = 0_u32;
+/// Calls `step` every `every_ms` until told to stop; after a failure it waits [`FAILURE_MS`].
+fn repeat(orders: &Receiver<Order>, every_ms: u64, mut step: impl FnMut() -> Result<(), StoreError>) {
+    let mut wait_ms = every_ms;
     loop {
-        match orders.recv_timeout(Duration::from_millis(TICK_MS)) {
+        match orders.recv_timeout(Duration::from_millis(wait_ms)) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
-        ticks = ticks.wrapping_add(1);
-        if pause > 0 {
-            pause -= 1;
-            continue;
-        }
-        let _one = engine.background.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = if engine.flush_is_due() {
-            freeze(queue).and_then(|floor| flush::seal_frozen(engine, floor))
-        } else if ticks.is_multiple_of(TIDY_TICKS) {
-            tidy_step(engine, false).map(|_| ())
-        } else {
-            Ok(())
-        };
-        if let Err(error) = step {
+        wait_ms = every_ms;
+        if let Err(error) = step() {
             tracing::error!(%error, "background work failed and will be tried again");
-            pause = FAILURE_TICKS;
+            wait_ms = FAILURE_MS;
         }
     }
+}
+
+fn flush_step(engine: &Engine, queue: &Sender<Message>) -> Result<(), StoreError> {
+    if !engine.flush_is_due() {
+        return Ok(());
+    }
+    let _one = engine.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+    freeze(queue).and_then(|floor| flush::seal_frozen(engine, floor))
 }
 
 /// One step of retention or merging; `false` when there is nothing to do. With `all`, a day's parts are merged
 /// whatever their sizes.
 pub(crate) fn tidy_step(engine: &Engine, all: bool) -> Result<bool, StoreError> {
+    let _one = engine.tidying.lock().unwrap_or_else(PoisonError::into_inner);
     let done = retention::retire(engine)?
         || merge::merge_one(engine, &engine.metrics, all)?
         || merge::merge_one(engine, &engine.logs, all)?

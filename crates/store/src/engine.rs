@@ -27,8 +27,10 @@ pub(crate) struct Engine {
     pub(crate) flushed_at_ns: AtomicI64,
     /// Unflushed WAL bytes at the last freeze: what the seal that follows makes superfluous.
     pub(crate) frozen_wal_bytes: AtomicI64,
-    /// One flush, merge or snapshot at a time.
-    pub(crate) background: Mutex<()>,
+    /// One flush at a time. Taken after `tidying` by who needs both.
+    pub(crate) flushing: Mutex<()>,
+    /// One merge, retirement or snapshot at a time; flushes go on meanwhile.
+    pub(crate) tidying: Mutex<()>,
 }
 
 /// Calls a generic function for every signal's shelves, in the signals' order.

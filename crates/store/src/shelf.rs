@@ -174,6 +174,10 @@ impl<S: Signal> Source<S> {
             self.desk.quarantine(info, &reason);
             self.shelves.replace(&info.tenant, &[part], Vec::new());
             completeness.merge(self.desk.missing(&info.tenant, S::KIND, info.min_ms, info.max_ms));
+        } else {
+            // Another scan was first to set it aside, after this one took its view.
+            completeness
+                .merge(Completeness { missing: vec![format!("part {part:016x} is damaged: {reason}")] });
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ struct Core {
     committer: Mutex<Option<Committer>>,
     queue: Mutex<Option<Sender<Message>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
-    background: Mutex<Option<Sender<background::Order>>>,
+    orders: Mutex<Vec<Sender<background::Order>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -95,7 +95,8 @@ impl Store {
             queued: AtomicUsize::new(0),
             flushed_at_ns: AtomicI64::new(0),
             frozen_wal_bytes: AtomicI64::new(0),
-            background: Mutex::new(()),
+            flushing: Mutex::new(()),
+            tidying: Mutex::new(()),
             options,
         });
         engine.flushed_at_ns.store(engine.now_ns(), Ordering::Relaxed);
@@ -115,14 +116,14 @@ impl Store {
             committer: Mutex::default(),
             queue: Mutex::default(),
             workers: Mutex::default(),
-            background: Mutex::default(),
+            orders: Mutex::default(),
         };
         match core.engine.options.threads {
             Threads::None => *lock(&core.committer) = Some(committer),
             Threads::Own => {
                 let started = background::start(&core.engine, committer)?;
                 *lock(&core.queue) = Some(started.queue);
-                *lock(&core.background) = Some(started.orders);
+                *lock(&core.orders) = started.orders;
                 *lock(&core.workers) = started.workers;
             }
         }
@@ -280,11 +281,7 @@ impl Store {
     /// # Errors
     /// When the disk fails; nothing is lost and the next flush tries again.
     pub fn flush(&self) -> Result<(), StoreError> {
-        let _one = lock(&self.core.engine.background);
-        self.flush_locked()
-    }
-
-    fn flush_locked(&self) -> Result<(), StoreError> {
+        let _one = lock(&self.core.engine.flushing);
         let floor = self.freeze()?;
         flush::seal_frozen(&self.core.engine, floor)
     }
@@ -304,9 +301,11 @@ impl Store {
     /// When the disk fails; nothing is lost and the next step tries again.
     pub fn maintain(&self) -> Result<bool, StoreError> {
         let engine = &self.core.engine;
-        let _one = lock(&engine.background);
+        if let Some(committer) = lock(&self.core.committer).as_mut() {
+            committer.sync();
+        }
         if engine.flush_is_due() {
-            self.flush_locked()?;
+            self.flush()?;
             return Ok(true);
         }
         background::tidy_step(engine, false)
@@ -317,10 +316,8 @@ impl Store {
     /// # Errors
     /// When the disk fails; nothing is lost.
     pub fn compact(&self) -> Result<(), StoreError> {
-        let engine = &self.core.engine;
-        let _one = lock(&engine.background);
-        self.flush_locked()?;
-        while background::tidy_step(engine, true)? {}
+        self.flush()?;
+        while background::tidy_step(&self.core.engine, true)? {}
         Ok(())
     }
 
@@ -329,8 +326,8 @@ impl Store {
     /// # Errors
     /// When the name is not acceptable or taken, or the disk fails.
     pub fn snapshot(&self, name: &str) -> Result<String, StoreError> {
-        let _one = lock(&self.core.engine.background);
-        self.flush_locked()?;
+        self.flush()?;
+        let _one = lock(&self.core.engine.tidying);
         snapshot::take(&self.core.engine.desk, name)
     }
 
@@ -353,7 +350,7 @@ impl Core {
         if let Some(queue) = lock(&self.queue).take() {
             let _ = queue.send(Message::Stop);
         }
-        if let Some(orders) = lock(&self.background).take() {
+        for orders in lock(&self.orders).drain(..) {
             let _ = orders.send(background::Order::Stop);
         }
         for worker in lock(&self.workers).drain(..) {

@@ -5,7 +5,7 @@
 /// Samples of a chunk.
 const CHUNK_SAMPLES: usize = 8;
 /// Chunks of a page.
-const PAGE_CHUNKS: usize = 1024;
+const PAGE_CHUNKS: usize = 128;
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]

@@ -12,20 +12,15 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// A part on disk. Nothing is read before somebody asks. When the part was replaced or retired, its file goes when
+/// A part on disk. Nothing is read before somebody asks, and no file stays open: there may be thousands. When the part was replaced or retired, its file goes when
 /// the last reader drops it.
 pub struct Part {
     info: PartInfo,
     path: String,
     objects: SharedObjects,
     cache: Arc<IndexCache>,
-    opened: OnceLock<Opened>,
+    meta: OnceLock<Vec<u8>>,
     doomed: AtomicBool,
-}
-
-struct Opened {
-    file: Arc<dyn DiskFile>,
-    meta: Vec<u8>,
 }
 
 impl Part {
@@ -33,7 +28,7 @@ impl Part {
     #[must_use]
     pub fn new(info: PartInfo, objects: SharedObjects, cache: Arc<IndexCache>) -> Self {
         let path = info.path();
-        Self { info, path, objects, cache, opened: OnceLock::new(), doomed: AtomicBool::new(false) }
+        Self { info, path, objects, cache, meta: OnceLock::new(), doomed: AtomicBool::new(false) }
     }
 
     /// What the manifest says of it.
@@ -47,7 +42,11 @@ impl Part {
     /// # Errors
     /// Damage, or the disk says no.
     pub fn meta(&self) -> Result<&[u8], PartError> {
-        Ok(&self.opened()?.meta)
+        if let Some(meta) = self.meta.get() {
+            return Ok(meta);
+        }
+        let meta = open(&self.objects, &self.path, Some(&self.info)).map_err(|error| self.blame(error))?.1;
+        Ok(self.meta.get_or_init(|| meta))
     }
 
     /// The bytes of a chunk.
@@ -55,7 +54,8 @@ impl Part {
     /// # Errors
     /// Damage when the checksum differs, or the disk says no.
     pub fn read(&self, chunk: ChunkRef) -> Result<Vec<u8>, PartError> {
-        read_checked(&*self.opened()?.file, chunk, self.info.bytes).map_err(|error| self.blame(error))
+        let read = || read_checked(&*self.objects.open(&self.path)?, chunk, self.info.bytes);
+        read().map_err(|error| self.blame(error))
     }
 
     /// The signal's decoded index of this part, loaded at most once while it stays in the cache. `load` also says how
@@ -94,14 +94,6 @@ impl Part {
             ReadError::Disk(error) if error.is_missing() => self.damaged(Damage::new("the file is missing")),
             ReadError::Disk(error) => PartError::Disk(error),
         }
-    }
-
-    fn opened(&self) -> Result<&Opened, PartError> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let opened = open(&self.objects, &self.path, Some(&self.info)).map_err(|error| self.blame(error))?.1;
-        Ok(self.opened.get_or_init(|| opened))
     }
 }
 
@@ -142,11 +134,12 @@ impl From<platform::DiskError> for ReadError {
     }
 }
 
+/// Checks the frame of the part at `path`; returns its description and the signal's footer bytes.
 fn open(
     objects: &SharedObjects,
     path: &str,
     known: Option<&PartInfo>,
-) -> Result<(PartInfo, Opened), ReadError> {
+) -> Result<(PartInfo, Vec<u8>), ReadError> {
     let file = objects.open(path)?;
     let len = file.len()?;
     if known.is_some_and(|info| info.bytes != len) || len < (HEADER_BYTES + TRAILER_BYTES) as u64 {
@@ -176,7 +169,7 @@ fn open(
         return Err(Damage::new("the footer describes another part").into());
     }
     let meta = reader.bytes()?.to_vec();
-    Ok((info, Opened { file, meta }))
+    Ok((info, meta))
 }
 
 fn read_checked(file: &dyn DiskFile, chunk: ChunkRef, file_bytes: u64) -> Result<Vec<u8>, ReadError> {
