@@ -4,6 +4,7 @@ use super::*;
 use crate::scrape::PrometheusConfig;
 use crate::tls::{ClientAuth, TlsServerConfig};
 use axum::routing::get;
+use platform::{Disk, RealDisk};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -92,14 +93,19 @@ async fn requests_at_work_are_finished_before_the_listener_ends() {
 
 struct Files {
     dir: tempfile::TempDir,
+    disk: RealDisk,
 }
 
 impl Files {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        let disk = RealDisk::open(dir.path()).expect("disk");
+        Self { dir, disk }
+    }
+
     fn write(&self, name: &str, text: &str) -> PathBuf {
-        use std::io::Write;
-        let path = self.dir.path().join(name);
-        std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("write");
-        path
+        self.disk.write_atomic(name, text.as_bytes()).expect("write");
+        self.dir.path().join(name)
     }
 
     /// An authority, and a certificate of it for `localhost` with its key.
@@ -126,7 +132,7 @@ async fn fetch(addr: SocketAddr, tls_config: &str) -> Result<String, String> {
 
 #[tokio::test]
 async fn tls_is_served_and_spoken_with_and_without_client_certificates() {
-    let files = Files { dir: tempfile::tempdir().expect("dir") };
+    let files = Files::new();
     let (ca, cert, key) = files.make();
     let show = |path: &Path| path.display().to_string();
     let trusting = format!("{{ca_file: '{}'}}", show(&ca));
@@ -148,7 +154,7 @@ async fn tls_is_served_and_spoken_with_and_without_client_certificates() {
 
 #[test]
 fn files_that_cannot_serve_tls_are_named() {
-    let files = Files { dir: tempfile::tempdir().expect("dir") };
+    let files = Files::new();
     let (ca, cert_file, key_file) = files.make();
     let empty = files.write("empty.pem", "");
     let good = TlsServerConfig { cert_file, key_file, ..TlsServerConfig::default() };

@@ -107,7 +107,7 @@ impl Resolver {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(reason)) => error = format!("{name}: name server {server}: {reason}"),
                 Err(_) => {
-                    error = format!("{name}: name server {server}: no answer within {SERVER_SECONDS_MAX} s")
+                    error = format!("{name}: name server {server}: no answer within {SERVER_SECONDS_MAX} s");
                 }
             }
         }
@@ -226,18 +226,17 @@ fn parse(bytes: &[u8], id: u16, kind: Kind) -> Result<Reply, String> {
     }
     let mut found = Vec::new();
     for _ in 0..usize::from(*answers).min(RECORDS_MAX) {
-        found.extend(record(&mut reader, kind).ok_or_else(malformed)?);
+        record(&mut reader, kind, &mut found).ok_or_else(malformed)?;
     }
     Ok(Reply { found, cut_off: false })
 }
 
-/// The next record; the inner `None` when it is of another type.
-fn record(reader: &mut Reader<'_>, kind: Kind) -> Option<Option<Found>> {
+/// Reads one record and keeps it when it is of type `kind`; `None` when it is malformed.
+fn record(reader: &mut Reader<'_>, kind: Kind, found: &mut Vec<Found>) -> Option<()> {
     reader.name()?;
     let type_number = reader.u16()?;
     reader.at += 6;
     let end = usize::from(reader.u16()?) + reader.at;
-    let mut found = None;
     if type_number == kind as u16 {
         reader.at += match kind {
             Kind::Srv => 4,
@@ -245,10 +244,10 @@ fn record(reader: &mut Reader<'_>, kind: Kind) -> Option<Option<Found>> {
             Kind::Ns => 0,
         };
         let port = if kind == Kind::Srv { Some(reader.u16()?) } else { None };
-        found = Some(Found { target: reader.name()?, port });
+        found.push(Found { target: reader.name()?, port });
     }
     reader.at = end;
-    Some(found)
+    Some(())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use model::ingest::{Accepted, Answer, Ingest};
 use model::metric::is_stale_nan;
 use model::{LogBatch, MetricBatch, SpanBatch, Tenant};
 use platform::metrics::Registry;
-use platform::{RealClock, SeededRandom};
+use platform::{Disk, RealClock, RealDisk, SeededRandom};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -65,9 +65,11 @@ impl Ingest for Kept {
     }
 }
 
-/// What a target answers, and the headers it was asked with.
+/// What a target answers: status, content type and body; and the headers and URI it was asked with.
+type Exchange = (u16, &'static str, Vec<u8>, HeaderMap, String);
+
 #[derive(Clone)]
-struct Page(Arc<Mutex<(u16, &'static str, Vec<u8>, HeaderMap, String)>>);
+struct Page(Arc<Mutex<Exchange>>);
 
 impl Page {
     fn set(&self, status: u16, content_type: &'static str, body: &[u8]) {
@@ -312,9 +314,8 @@ async fn files_and_http_tell_of_targets() {
     let dir = tempfile::tempdir().expect("dir");
     let file = dir.path().join("t1.yml");
     let bench = bench("a 1\n").await;
-    let write = |text: &str| {
-        std::fs::File::create(&file).and_then(|mut file| file.write_all(text.as_bytes())).expect("write")
-    };
+    let disk = RealDisk::open(dir.path()).expect("disk");
+    let write = |text: &str| disk.write_atomic("t1.yml", text.as_bytes()).expect("write");
     write(&format!("- targets: ['{}']\n  labels: {{from: file}}\n", bench.addr));
     let pattern = dir.path().join("t*.yml");
     bench
