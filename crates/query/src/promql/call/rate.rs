@@ -51,7 +51,8 @@ fn note_overlap(context: &Context<'_>, window: &Window<'_>, starts: &[i64], ts: 
 
 enum Growth {
     Float(f64),
-    Histogram(FloatHistogram),
+    /// Boxed, so that floats stay small.
+    Histogram(Box<FloatHistogram>),
 }
 
 /// What the extrapolation needs to know of the window's samples.
@@ -121,7 +122,7 @@ fn observe_histograms(context: &Context<'_>, window: &Window<'_>, kind: Kind) ->
     let points = window.histograms;
     let ((first_ts, first), (last_ts, _)) = (points.first()?, points.last()?);
     let growth = if points.len() > 1 {
-        Some(Growth::Histogram(histogram_growth(context, window, kind)?))
+        Some(Growth::Histogram(Box::new(histogram_growth(context, window, kind)?)))
     } else {
         None
     };
@@ -249,7 +250,7 @@ fn add_first(context: &Context<'_>, window: &Window<'_>, observed: &mut Observed
     match (&mut observed.growth, window.histograms.first()) {
         (Some(Growth::Float(growth)), _) => *growth += observed.first_count,
         (Some(Growth::Histogram(growth)), Some((_, first))) => {
-            let mut work = Work::from(&*growth);
+            let mut work = Work::from(&**growth);
             let Ok(outcome) = work.add(first) else {
                 context.note(Note::MixedSchemas(window.metric()), window.first_span);
                 return false;
@@ -257,9 +258,11 @@ fn add_first(context: &Context<'_>, window: &Window<'_>, observed: &mut Observed
             if outcome.bounds_reconciled {
                 context.note(Note::MismatchedBounds("addition"), window.first_span);
             }
-            *growth = work.finish();
+            **growth = work.finish();
         }
-        (none @ None, Some((_, first))) => *none = Some(Growth::Histogram(FloatHistogram::clone(first))),
+        (none @ None, Some((_, first))) => {
+            *none = Some(Growth::Histogram(Box::new(FloatHistogram::clone(first))));
+        }
         (None | Some(Growth::Histogram(_)), None) => {}
     }
     true
