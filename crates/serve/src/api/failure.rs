@@ -3,7 +3,8 @@
 use crate::body;
 use crate::call::CallError;
 use crate::gate::RunError;
-use axum::http::{HeaderValue, StatusCode, Uri, header::RETRY_AFTER};
+use axum::extract::OriginalUri;
+use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use model::{Refusal, ScanError};
 use query::promql::{PromError, PromErrorKind};
@@ -114,6 +115,6 @@ impl IntoResponse for Failure {
 }
 
 /// The answer of a path that no call has.
-pub(crate) async fn no_such_call(uri: Uri) -> Failure {
+pub(crate) async fn no_such_call(OriginalUri(uri): OriginalUri) -> Failure {
     Failure::not_found(format!("no call {}; /api/binnacle/v1/openapi.json lists them", uri.path()))
 }

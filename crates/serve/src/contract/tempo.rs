@@ -19,7 +19,7 @@ async fn traces_come_by_id() {
     assert_eq!(v2.header("content-type"), "application/protobuf");
     let message = TraceByIdResponse::decode(v2.body).expect("a message");
     assert_eq!((message.status, message.trace.expect("a trace").resource_spans.len()), (0, 2));
-    let v1 = server.ask_with(&format!("GET /api/traces/{TRACE}?start=1&end=2"), &protobuf).await;
+    let v1 = server.ask_with(&format!("GET /api/traces/{TRACE} start={T0_S}&end={NOW_S}"), &protobuf).await;
     assert_eq!(Trace::decode(v1.body).expect("a trace").resource_spans.len(), 2);
     let text = server.ask(&format!("GET /api/v2/traces/{TRACE}")).await.json();
     let span = &text["trace"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0];

@@ -73,14 +73,18 @@ pub(crate) async fn trace(
     Ok((answer.trace.ok_or(Cause::NotFound)?, answer.completeness))
 }
 
-/// Who called whom in `range`.
+/// Who called whom in `range`; a service's calls to itself are left out, as Jaeger does.
 pub(crate) async fn dependencies(
     state: &State,
     tenant: &Tenant,
     range: Range<i64>,
 ) -> Result<Vec<Dependency>, Cause> {
-    run(state, tenant, |source, tenant, budget| Ok(jaeger::dependencies(source, tenant, range, budget)?))
-        .await
+    run(state, tenant, |source, tenant, budget| {
+        let mut links = jaeger::dependencies(source, tenant, range, budget)?;
+        links.retain(|link| link.parent != link.child);
+        Ok(links)
+    })
+    .await
 }
 
 /// An id of a path or parameter.

@@ -5,8 +5,8 @@ use super::{find, v1_params};
 use crate::State;
 use crate::body;
 use crate::call::Call;
-use axum::extract::{Path, State as Extract};
-use axum::http::{StatusCode, Uri};
+use axum::extract::{OriginalUri, Path, State as Extract};
+use axum::http::StatusCode;
 use axum::response::Response;
 use model::SpanBatch;
 use serde_json::{Value, json};
@@ -158,6 +158,6 @@ pub(crate) fn dependency(link: &query::jaeger::Dependency) -> Value {
 }
 
 /// A call of Jaeger's that Binnacle does not have.
-pub(crate) async fn unsupported(uri: Uri) -> FailureV1 {
+pub(crate) async fn unsupported(OriginalUri(uri): OriginalUri) -> FailureV1 {
     FailureV1(Cause::Unsupported(uri.path().to_owned()))
 }

@@ -2,8 +2,8 @@
 
 use crate::State;
 use crate::body;
-use axum::extract::State as Extract;
-use axum::http::{StatusCode, Uri};
+use axum::extract::{OriginalUri, State as Extract};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
@@ -56,7 +56,7 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> Response {
 }
 
 /// A call of Loki's that Binnacle does not have.
-pub(crate) async fn unsupported(uri: Uri) -> Response {
+pub(crate) async fn unsupported(OriginalUri(uri): OriginalUri) -> Response {
     body::text(
         StatusCode::NOT_IMPLEMENTED,
         &format!("unsupported: {} is not implemented by Binnacle", uri.path()),

@@ -7,8 +7,8 @@ use crate::State;
 use crate::body;
 use crate::call::Call;
 use crate::time::to_rfc3339;
-use axum::extract::State as Extract;
-use axum::http::{StatusCode, Uri};
+use axum::extract::{OriginalUri, State as Extract};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -139,7 +139,7 @@ pub(crate) async fn admin() -> Failure {
 }
 
 /// A call of Prometheus' that Binnacle does not have.
-pub(crate) async fn unsupported(uri: Uri) -> Response {
+pub(crate) async fn unsupported(OriginalUri(uri): OriginalUri) -> Response {
     body::text(
         StatusCode::NOT_IMPLEMENTED,
         &format!("unsupported: {} is not implemented by Binnacle", uri.path()),
