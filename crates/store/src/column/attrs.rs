@@ -10,7 +10,6 @@ use super::template::RowIds;
 use super::text::{TextColumn, write_text};
 use super::{Decoded, KeyMap};
 use crate::error::Damage;
-use model::attr::ValueRef;
 use model::{Attr, Text, Value};
 
 /// Rows per checkpoint of the cursors.
@@ -45,18 +44,48 @@ pub enum Kind {
 impl Kind {
     const ALL: [Self; 7] =
         [Self::Empty, Self::Str, Self::Int, Self::Double, Self::Bool, Self::Bytes, Self::Json];
+}
 
-    fn of(value: ValueRef<'_>) -> Self {
+/// A value as it stands in a batch. Texts are bytes: what goes into columns needs no look at its characters.
+#[derive(Clone, Copy, Debug)]
+pub enum Raw<'a> {
+    /// No value.
+    Empty,
+    /// Text, opaque bytes or JSON.
+    Text(Kind, &'a [u8]),
+    /// Integer or boolean.
+    Int(Kind, i64),
+    /// Float.
+    Double(f64),
+}
+
+impl<'a> Raw<'a> {
+    /// `value`, whose text is in `arena`.
+    #[must_use]
+    pub fn of(value: Value, arena: &'a [u8]) -> Self {
         match value {
-            ValueRef::Empty => Self::Empty,
-            ValueRef::Str(_) => Self::Str,
-            ValueRef::Int(_) => Self::Int,
-            ValueRef::Double(_) => Self::Double,
-            ValueRef::Bool(_) => Self::Bool,
-            ValueRef::Bytes(_) => Self::Bytes,
-            ValueRef::Json(_) => Self::Json,
+            Value::Empty => Self::Empty,
+            Value::Str(text) => Self::Text(Kind::Str, text.bytes(arena)),
+            Value::Bytes(text) => Self::Text(Kind::Bytes, text.bytes(arena)),
+            Value::Json(text) => Self::Text(Kind::Json, text.bytes(arena)),
+            Value::Int(value) => Self::Int(Kind::Int, value),
+            Value::Bool(value) => Self::Int(Kind::Bool, value.into()),
+            Value::Double(value) => Self::Double(value),
         }
     }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Empty => Kind::Empty,
+            Self::Text(kind, _) | Self::Int(kind, _) => kind,
+            Self::Double(_) => Kind::Double,
+        }
+    }
+}
+
+/// The keys and values of attributes whose texts are in `arena`.
+pub fn raw<'a>(arena: &'a [u8], attrs: &'a [Attr]) -> impl Iterator<Item = (&'a [u8], Raw<'a>)> {
+    attrs.iter().map(|attr| (attr.key.bytes(arena), Raw::of(attr.value, arena)))
 }
 
 /// Values of one kind, in row order.
@@ -78,13 +107,11 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn push(&mut self, value: ValueRef<'a>) {
+    fn push(&mut self, value: Raw<'a>) {
         match (self, value) {
-            (Self::Text(values), ValueRef::Str(text) | ValueRef::Json(text)) => values.push(text.as_bytes()),
-            (Self::Text(values), ValueRef::Bytes(bytes)) => values.push(bytes),
-            (Self::Int(values), ValueRef::Int(value)) => values.push(value),
-            (Self::Int(values), ValueRef::Bool(value)) => values.push(value.into()),
-            (Self::Double(values), ValueRef::Double(value)) => values.push(value),
+            (Self::Text(values), Raw::Text(_, bytes)) => values.push(bytes),
+            (Self::Int(values), Raw::Int(_, value)) => values.push(value),
+            (Self::Double(values), Raw::Double(value)) => values.push(value),
             _ => {}
         }
     }
@@ -110,7 +137,7 @@ impl<'a> Values<'a> {
 
 #[derive(Debug)]
 struct Pair<'a> {
-    key: &'a str,
+    key: &'a [u8],
     kind: Kind,
     count: usize,
     values: Values<'a>,
@@ -120,7 +147,7 @@ struct Pair<'a> {
 #[derive(Debug, Default)]
 pub struct AttrsBuilder<'a> {
     pairs: Vec<Pair<'a>>,
-    pair_by_key: KeyMap<(&'a str, u8), u32>,
+    pair_by_key: KeyMap<(&'a [u8], u8), u32>,
     shapes: Vec<Vec<u32>>,
     shape_by_pairs: KeyMap<Vec<u32>, u32>,
     rows: Vec<u32>,
@@ -129,12 +156,12 @@ pub struct AttrsBuilder<'a> {
 
 impl<'a> AttrsBuilder<'a> {
     /// Appends the list of the next row.
-    pub fn push(&mut self, list: impl Iterator<Item = (&'a str, ValueRef<'a>)>) {
+    pub fn push(&mut self, list: impl Iterator<Item = (&'a [u8], Raw<'a>)>) {
         let mut shape = std::mem::take(&mut self.shape);
         shape.clear();
         let guess = self.rows.last().copied();
         for (key, value) in list {
-            let kind = Kind::of(value);
+            let kind = value.kind();
             // Neighbours mostly have the same keys in the same order.
             let last =
                 guess.and_then(|last| self.shapes.get(last as usize)).and_then(|last| last.get(shape.len()));
@@ -159,7 +186,7 @@ impl<'a> AttrsBuilder<'a> {
         self.shape = shape;
     }
 
-    fn intern(&mut self, key: &'a str, kind: Kind) -> u32 {
+    fn intern(&mut self, key: &'a [u8], kind: Kind) -> u32 {
         *self.pair_by_key.entry((key, kind as u8)).or_insert_with(|| {
             self.pairs.push(Pair { key, kind, count: 0, values: Values::new(kind) });
             index(self.pairs.len() - 1)
@@ -174,7 +201,7 @@ impl<'a> AttrsBuilder<'a> {
         writer.count(self.pairs.len());
         for pair in &self.pairs {
             writer.number(pair.kind as u64 | u64::from(dense(pair)) << 3);
-            writer.bytes(pair.key.as_bytes());
+            writer.bytes(pair.key);
         }
         writer.count(self.shapes.len());
         let lengths: Vec<u32> = self.shapes.iter().map(|shape| index(shape.len())).collect();
@@ -212,7 +239,7 @@ impl<'a> AttrsBuilder<'a> {
     }
 
     /// The keys, each once per kind.
-    pub fn keys(&self) -> impl Iterator<Item = &'a str> {
+    pub fn keys(&self) -> impl Iterator<Item = &'a [u8]> {
         self.pairs.iter().map(|pair| pair.key)
     }
 }

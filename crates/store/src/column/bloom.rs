@@ -18,13 +18,15 @@ const HASHES: u32 = 6;
 const BITS_PER_TOKEN: usize = 16;
 /// Lines of a filter being built: 1 MiB.
 const BUILD_LINES: usize = 1 << 14;
+/// Hashes remembered to leave out what was just added.
+const RECENT: usize = 1 << 12;
 /// Longest filter believed when read: 64 MiB.
 const LINES_MAX: usize = 1 << 20;
 
 type Line = [u64; LINE_WORDS];
 
-/// The line of a token among `1 << BITS` lines, by its top bits, and its bits in the line.
-fn place(hash: u64) -> (u64, Line) {
+/// The bits of a token in its line.
+fn place(hash: u64) -> Line {
     let mut line = [0; LINE_WORDS];
     let mut bits = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for _ in 0..HASHES {
@@ -32,7 +34,7 @@ fn place(hash: u64) -> (u64, Line) {
         line[bit / 64] |= 1 << (bit % 64);
         bits = bits.rotate_left(9);
     }
-    (hash, line)
+    line
 }
 
 fn line_of(hash: u64, lines: usize) -> usize {
@@ -44,13 +46,20 @@ fn line_of(hash: u64, lines: usize) -> usize {
 #[derive(Debug)]
 pub struct BloomBuilder {
     lines: Vec<Line>,
+    /// Hashes added lately, by their low bits: most tokens come again and again.
+    recent: Vec<u64>,
     distinct: usize,
     longest_with_digit: usize,
 }
 
 impl Default for BloomBuilder {
     fn default() -> Self {
-        Self { lines: vec![[0; LINE_WORDS]; BUILD_LINES], distinct: 0, longest_with_digit: 0 }
+        Self {
+            lines: vec![[0; LINE_WORDS]; BUILD_LINES],
+            recent: vec![0; RECENT],
+            distinct: 0,
+            longest_with_digit: 0,
+        }
     }
 }
 
@@ -69,7 +78,12 @@ impl BloomBuilder {
 
     /// Adds one token, of whatever bytes.
     pub fn add(&mut self, token: &[u8]) {
-        let (hash, bits) = place(xxh3_64(token));
+        let hash = xxh3_64(token);
+        let recent = &mut self.recent[hash as usize % RECENT];
+        if std::mem::replace(recent, hash) == hash {
+            return;
+        }
+        let bits = place(hash);
         let line = &mut self.lines[line_of(hash, BUILD_LINES)];
         let mut fresh = 0;
         for (word, bits) in line.iter_mut().zip(bits) {
@@ -105,7 +119,8 @@ impl Bloom {
     /// Whether the block may have `token`.
     #[must_use]
     pub fn may_have(&self, token: &[u8]) -> bool {
-        let (hash, bits) = place(xxh3_64(token));
+        let hash = xxh3_64(token);
+        let bits = place(hash);
         let line = self.lines.get(line_of(hash, self.lines.len()));
         line.is_none_or(|line| line.iter().zip(bits).all(|(word, bits)| word & bits == bits))
     }

@@ -52,11 +52,10 @@ pub fn read_ids<const N: usize>(reader: &mut SegmentReader, count: usize) -> Dec
 
 #[cfg(test)]
 mod tests {
-    use super::super::Effort;
     use super::*;
 
     fn check(ids: &[[u8; 8]]) {
-        let mut writer = SegmentWriter::new(Effort::Merge);
+        let mut writer = SegmentWriter::new();
         write_ids(&mut writer, ids);
         let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
         assert_eq!(read_ids(&mut reader, ids.len()).as_deref(), Ok(ids));

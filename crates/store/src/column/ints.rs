@@ -4,12 +4,12 @@
 //! were milliseconds once, counters, codes of skewed dictionaries. zstd over packed bytes wins where the sequence
 //! repeats (frames of a stack trace).
 
+use super::Decoded;
 use super::segment::{COLUMN_VALUES_MAX, SegmentReader, SegmentWriter, compress, decompress};
-use super::{Decoded, Effort};
 use crate::codec::put_varint;
 use crate::error::Damage;
-use pco::ChunkConfig;
 use pco::standalone::{simple_compress, simple_decompress_into};
+use pco::{ChunkConfig, DeltaSpec};
 
 const CONSTANT: u64 = 0;
 const VARINTS: u64 = 1;
@@ -18,8 +18,13 @@ const PACKED: u64 = 3;
 
 /// Shorter columns are varints: the other forms cost more in headers.
 const PCO_VALUES_MIN: usize = 48;
-/// Longest run for which both dense forms are tried when the values need more than one byte.
+/// Wider integers are not tried as packed bytes.
 const PACKED_WIDTH_MAX: usize = 4;
+/// `pco` level, of 0 to 12.
+const PCO_LEVEL: usize = 5;
+/// In longer columns a sample of this many runs of this many values decides between the dense forms.
+const SAMPLE_RUNS: usize = 4;
+const SAMPLE_VALUES: usize = 1024;
 
 /// Appends `values` to the segment; the count is the caller's to remember.
 pub fn write_ints(writer: &mut SegmentWriter, values: &[u64]) {
@@ -29,54 +34,69 @@ pub fn write_ints(writer: &mut SegmentWriter, values: &[u64]) {
         writer.number(first);
         return;
     }
-    if values.len() < PCO_VALUES_MIN {
-        writer.number(VARINTS);
-        values.iter().for_each(|value| put_varint(&mut writer.text, *value));
-        return;
-    }
-    let packed = pack(values, writer.effort());
-    match latents(values, writer.effort()) {
-        Some(bytes) if packed.as_ref().is_none_or(|(_, packed)| bytes.len() <= packed.len()) => {
-            writer.number(PCO);
-            writer.count(bytes.len());
-            writer.raw.extend_from_slice(&bytes);
-        }
-        _ => write_packed(writer, values, packed),
-    }
-}
-
-fn write_packed(writer: &mut SegmentWriter, values: &[u64], packed: Option<(usize, Vec<u8>)>) {
-    let Some((width, bytes)) = packed else {
+    let (mode, bytes) = match values.len() {
+        ..PCO_VALUES_MIN => (VARINTS, None),
+        _ if packs_better(values) => (PACKED, pack(values)),
+        _ => (PCO, latents(values)),
+    };
+    let Some(bytes) = bytes else {
         writer.number(VARINTS);
         values.iter().for_each(|value| put_varint(&mut writer.text, *value));
         return;
     };
-    writer.number(PACKED);
-    writer.count(width);
+    writer.number(mode);
+    if mode == PACKED {
+        writer.count(width(values));
+    }
     writer.count(bytes.len());
     writer.raw.extend_from_slice(&bytes);
 }
 
-fn latents(values: &[u64], effort: Effort) -> Option<Vec<u8>> {
-    let level = match effort {
-        Effort::Flush => 3,
-        Effort::Merge => 8,
-    };
-    simple_compress(values, &ChunkConfig::default().with_compression_level(level)).ok()
+/// Whether zstd over packed bytes beats `pco`, by a sample.
+fn packs_better(values: &[u64]) -> bool {
+    if width(values) > PACKED_WIDTH_MAX {
+        return false;
+    }
+    let mut sample = Vec::new();
+    let step = (values.len() / SAMPLE_RUNS).max(SAMPLE_VALUES);
+    for run in values.chunks(step) {
+        sample.extend_from_slice(run.get(..SAMPLE_VALUES).unwrap_or(run));
+    }
+    let len = |bytes: Option<Vec<u8>>| bytes.map_or(usize::MAX, |bytes| bytes.len());
+    len(pack(&sample)) < len(latents(&sample))
 }
 
-fn pack(values: &[u64], effort: Effort) -> Option<(usize, Vec<u8>)> {
-    if effort == Effort::Flush {
-        return None;
+fn latents(values: &[u64]) -> Option<Vec<u8>> {
+    let delta = if deltas_are_smaller(values) { DeltaSpec::TryConsecutive(1) } else { DeltaSpec::NoOp };
+    let config = ChunkConfig::default().with_compression_level(PCO_LEVEL).with_delta_spec(delta);
+    simple_compress(values, &config).ok()
+}
+
+/// Whether neighbours are closer to each other than to zero, by the bits of a sample; `pco` finds the same out by
+/// compressing several times.
+fn deltas_are_smaller(values: &[u64]) -> bool {
+    let bits = |value: u64| u64::from(64 - value.leading_zeros());
+    let min = values.iter().copied().min().unwrap_or(0);
+    let step = (values.len() / SAMPLE_VALUES).max(1);
+    let (mut plain, mut delta) = (0, 0);
+    for pair in values.windows(2).step_by(step) {
+        plain += bits(pair[1] - min);
+        delta += bits(pair[1].abs_diff(pair[0])) + 1;
     }
+    delta < plain
+}
+
+/// Bytes that the largest value needs.
+fn width(values: &[u64]) -> usize {
     let max = values.iter().copied().max().unwrap_or(0);
-    let width = (8 - max.leading_zeros() as usize / 8).max(1);
-    if width > PACKED_WIDTH_MAX {
-        return None;
-    }
+    (8 - max.leading_zeros() as usize / 8).max(1)
+}
+
+fn pack(values: &[u64]) -> Option<Vec<u8>> {
+    let width = width(values);
     let mut plain = Vec::with_capacity(values.len() * width);
     values.iter().for_each(|value| plain.extend_from_slice(&value.to_le_bytes()[..width]));
-    compress(&plain, effort.zstd_level()).map(|bytes| (width, bytes))
+    compress(&plain)
 }
 
 /// Reads `count` integers.
@@ -189,14 +209,12 @@ mod tests {
     use super::*;
 
     fn check(values: &[u64], bytes_max: usize) {
-        for effort in [Effort::Flush, Effort::Merge] {
-            let mut writer = SegmentWriter::new(effort);
-            write_ints(&mut writer, values);
-            let bytes = writer.finish();
-            let mut reader = SegmentReader::open(&bytes).expect("segment");
-            assert_eq!(read_ints(&mut reader, values.len()).as_deref(), Ok(values));
-            assert!(bytes.len() <= bytes_max, "{effort:?}: {} bytes", bytes.len());
-        }
+        let mut writer = SegmentWriter::new();
+        write_ints(&mut writer, values);
+        let bytes = writer.finish();
+        let mut reader = SegmentReader::open(&bytes).expect("segment");
+        assert_eq!(read_ints(&mut reader, values.len()).as_deref(), Ok(values));
+        assert!(bytes.len() <= bytes_max, "{} bytes", bytes.len());
     }
 
     #[test]
@@ -215,7 +233,7 @@ mod tests {
     #[test]
     fn signed_extremes_come_back() {
         let values = [i64::MIN, 0, i64::MAX, -1];
-        let mut writer = SegmentWriter::new(Effort::Merge);
+        let mut writer = SegmentWriter::new();
         write_signed(&mut writer, &values);
         let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
         assert_eq!(read_signed(&mut reader, 4).as_deref(), Ok(&values[..]));

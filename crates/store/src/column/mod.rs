@@ -13,25 +13,6 @@ pub mod template;
 pub mod text;
 pub mod trace_index;
 
-/// How hard an encoder tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    /// A part made of memory: written again soon by a merge, so cheap.
-    Flush,
-    /// A merged part: read for weeks, so dense.
-    Merge,
-}
-
-impl Effort {
-    /// zstd level of a segment's pools.
-    pub(crate) fn zstd_level(self) -> i32 {
-        match self {
-            Self::Flush => 1,
-            Self::Merge => 9,
-        }
-    }
-}
-
 /// Result of a decoder.
 pub(crate) type Decoded<T> = Result<T, crate::error::Damage>;
 

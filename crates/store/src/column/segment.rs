@@ -7,10 +7,12 @@
 //! Layout: the varints `meta`, `meta stored`, `text`, `text stored`, `raw`, then the three pools. A pool whose stored
 //! length equals its length is not compressed. The part file checks a segment's CRC before it comes here.
 
-use super::{Decoded, Effort};
+use super::Decoded;
 use crate::codec::{Reader, put_signed, put_varint};
 use crate::error::Damage;
 use crate::part::ChunkRef;
+use std::cell::RefCell;
+use zstd::bulk::Compressor;
 
 /// Most bytes one segment may expand to while it is decoded, and the longest pool; a writer stays far below it.
 pub const SEGMENT_BYTES_MAX: usize = 1 << 30;
@@ -18,11 +20,15 @@ pub const SEGMENT_BYTES_MAX: usize = 1 << 30;
 /// Most values one column may claim.
 pub const COLUMN_VALUES_MAX: usize = 1 << 24;
 
+/// zstd level. What templates, dictionaries and integer columns leave is short; higher levels cost more CPU than they
+/// save bytes.
+const ZSTD_LEVEL: i32 = 3;
+
 /// Pools shorter than this are stored as they are.
 const COMPRESS_BYTES_MIN: usize = 24;
 
 /// Collects columns.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SegmentWriter {
     /// Modes, counts, lengths.
     pub(crate) meta: Vec<u8>,
@@ -30,20 +36,13 @@ pub struct SegmentWriter {
     pub(crate) text: Vec<u8>,
     /// Dense bytes.
     pub(crate) raw: Vec<u8>,
-    effort: Effort,
 }
 
 impl SegmentWriter {
     /// An empty segment.
     #[must_use]
-    pub fn new(effort: Effort) -> Self {
-        Self { meta: Vec::new(), text: Vec::new(), raw: Vec::new(), effort }
-    }
-
-    /// How hard columns should try.
-    #[must_use]
-    pub fn effort(&self) -> Effort {
-        self.effort
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Appends an unsigned number to `meta`.
@@ -70,9 +69,8 @@ impl SegmentWriter {
     /// The segment's bytes.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
-        let level = self.effort.zstd_level();
-        let meta = compress(&self.meta, level);
-        let text = compress(&self.text, level);
+        let meta = compress(&self.meta);
+        let text = compress(&self.text);
         let stored =
             |pool: &Option<Vec<u8>>, plain: &[u8]| pool.as_ref().map_or(plain.len(), Vec::len) as u64;
         let mut out = Vec::new();
@@ -88,12 +86,23 @@ impl SegmentWriter {
     }
 }
 
+thread_local! {
+    /// One context per thread: making one costs more than compressing a short column.
+    static ZSTD: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// `None` when compression does not pay.
-pub(crate) fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
+pub(crate) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.len() < COMPRESS_BYTES_MIN {
         return None;
     }
-    zstd::bulk::compress(bytes, level).ok().filter(|packed| packed.len() < bytes.len())
+    let packed = ZSTD.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = Compressor::new(ZSTD_LEVEL).ok();
+        }
+        context.as_mut()?.compress(bytes).ok()
+    });
+    packed.filter(|packed| packed.len() < bytes.len())
 }
 
 /// Takes columns out of a segment in the order they were written.
@@ -267,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_is_written_comes_back() {
-        let mut writer = SegmentWriter::new(Effort::Merge);
+        let mut writer = SegmentWriter::new();
         for value in [0, -1, i64::MIN, i64::MAX] {
             writer.signed(value);
         }
@@ -285,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_cut_segment_is_damage() {
-        let mut writer = SegmentWriter::new(Effort::Flush);
+        let mut writer = SegmentWriter::new();
         writer.bytes(&b"abc".repeat(20));
         let bytes = writer.finish();
         for len in 0..bytes.len() {
@@ -295,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_claims_more_than_it_holds_is_refused() {
-        let packed = compress(&[7; 1000], 1).expect("compressible");
+        let packed = compress(&[7; 1000]).expect("compressible");
         assert!(decompress(&packed, 1 << 29).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{RowIds, TemplateColumn, Templates};
-use super::{Decoded, Effort, KeyMap};
+use super::{Decoded, KeyMap};
 use crate::error::Damage;
 
 const CONSTANT: u64 = 0;
@@ -19,11 +19,13 @@ const DIGITS_MAX: usize = 19;
 const HEX_BYTES_MIN: usize = 4;
 /// Values looked at before a dictionary is given up.
 const SAMPLE_VALUES: usize = 1024;
-/// Values of one run of the sample that decides on templates for lines, and the number of runs.
+/// Values of one run of the sample that decides on templates, and the number of runs.
 const TRIAL_VALUES: usize = 512;
 const TRIAL_RUNS: usize = 4;
 /// Below this many values templates are not tried.
 const TEMPLATE_VALUES_MIN: usize = 64;
+/// With at most one distinct value in this many, a dictionary is taken without a trial.
+const DICTIONARY_VALUES: usize = 32;
 
 /// Appends values of a field: one value, numbers, hex ids, a dictionary, templates or plain text, whichever is smallest.
 pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
@@ -31,22 +33,14 @@ pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
         return;
     }
     let dictionary = Dictionary::find(values, values.len() / 2);
-    let few = dictionary.as_ref().is_some_and(|dictionary| dictionary.values.len() * 32 <= values.len());
-    let tries = writer.effort() == Effort::Merge && values.len() >= TEMPLATE_VALUES_MIN;
-    if !few && tries {
-        let templates = Templates::find(values, &[]);
-        let size = |write: &dyn Fn(&mut SegmentWriter)| {
-            let mut trial = SegmentWriter::new(Effort::Merge);
-            write(&mut trial);
-            trial.finish().len()
-        };
-        let other = size(&|trial| match &dictionary {
-            Some(dictionary) => dictionary.write(trial),
-            None => write_plain(trial, values),
-        });
-        if size(&|trial| templates.write(trial)) < other {
-            writer.number(TEMPLATE);
-            templates.write(writer);
+    let few = dictionary.as_ref().is_some_and(|found| found.values.len() * DICTIONARY_VALUES <= values.len());
+    let plain_bytes = || dictionary.as_ref().map(|found| found.bytes_per_value() * values.len() as f64);
+    if !few && values.len() >= TEMPLATE_VALUES_MIN {
+        let trial = Trial::of(values, &[]);
+        if trial.templates()
+            < plain_bytes().map_or_else(|| trial.plain(), |bytes| bytes / trial.share(values))
+        {
+            write_templates(writer, values, &[]);
             return;
         }
     }
@@ -56,33 +50,59 @@ pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
     }
 }
 
-/// Appends log lines: templates when a sample of the block says that they pay, else plain text.
+/// Appends log lines: templates when a sample of the block says that they pay, else plain text. `ids` has those of each
+/// line's record, or is empty.
 pub fn write_lines(writer: &mut SegmentWriter, lines: &[&[u8]], ids: &[RowIds]) {
     if write_constant(writer, lines) {
         return;
     }
-    if writer.effort() == Effort::Merge && templates_pay(lines, ids) {
-        writer.number(TEMPLATE);
-        Templates::find(lines, ids).write(writer);
-        return;
+    let trial = Trial::of(lines, ids);
+    if trial.templates() < trial.plain() {
+        write_templates(writer, lines, ids);
+    } else {
+        write_plain(writer, lines);
     }
-    write_plain(writer, lines);
 }
 
-fn templates_pay(lines: &[&[u8]], ids: &[RowIds]) -> bool {
-    let mut sample = Vec::new();
-    let mut sample_ids = Vec::new();
-    let step = (lines.len() / TRIAL_RUNS).max(TRIAL_VALUES);
-    for start in (0..lines.len()).step_by(step) {
-        let end = (start + TRIAL_VALUES).min(lines.len());
-        sample.extend_from_slice(lines.get(start..end).unwrap_or_default());
-        sample_ids.extend_from_slice(ids.get(start..end).unwrap_or_default());
+fn write_templates(writer: &mut SegmentWriter, values: &[&[u8]], ids: &[RowIds]) {
+    writer.number(TEMPLATE);
+    Templates::find(values, ids).write(writer);
+}
+
+/// A sample of a column, to see how small a form makes it.
+struct Trial<'a> {
+    values: Vec<&'a [u8]>,
+    ids: Vec<RowIds>,
+}
+
+impl<'a> Trial<'a> {
+    fn of(values: &[&'a [u8]], ids: &[RowIds]) -> Self {
+        let mut trial = Self { values: Vec::new(), ids: Vec::new() };
+        let step = (values.len() / TRIAL_RUNS).max(TRIAL_VALUES);
+        for start in (0..values.len()).step_by(step) {
+            let end = (start + TRIAL_VALUES).min(values.len());
+            trial.values.extend_from_slice(values.get(start..end).unwrap_or_default());
+            trial.ids.extend_from_slice(ids.get(start..end).unwrap_or_default());
+        }
+        trial
     }
-    let mut plain = SegmentWriter::new(Effort::Merge);
-    write_plain(&mut plain, &sample);
-    let mut templates = SegmentWriter::new(Effort::Merge);
-    Templates::find(&sample, &sample_ids).write(&mut templates);
-    templates.finish().len() < plain.finish().len()
+
+    /// How many times as long the whole column is.
+    fn share(&self, values: &[&[u8]]) -> f64 {
+        values.len() as f64 / self.values.len().max(1) as f64
+    }
+
+    fn templates(&self) -> f64 {
+        let mut writer = SegmentWriter::new();
+        write_templates(&mut writer, &self.values, &self.ids);
+        writer.finish().len() as f64
+    }
+
+    fn plain(&self) -> f64 {
+        let mut writer = SegmentWriter::new();
+        write_plain(&mut writer, &self.values);
+        writer.finish().len() as f64
+    }
 }
 
 /// Appends a template's slot.
@@ -193,6 +213,13 @@ impl<'a> Dictionary<'a> {
             found.codes.push(code);
         }
         Some(found)
+    }
+
+    /// What a value takes, roughly: its code, and its share of the texts, which zstd makes about half as long.
+    fn bytes_per_value(&self) -> f64 {
+        let texts: usize = self.values.iter().map(|value| value.len()).sum();
+        let code_bits = (self.values.len() as f64).log2();
+        code_bits / 8.0 + texts as f64 / 2.0 / self.codes.len().max(1) as f64
     }
 
     fn write(&self, writer: &mut SegmentWriter) {

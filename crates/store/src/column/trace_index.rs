@@ -36,6 +36,13 @@ impl TraceIndex {
         self.entries.extend(other.entries);
     }
 
+    /// The entries of the blocks that moved, under their new numbers: `to` has one for each block, or none.
+    #[must_use]
+    pub fn moved(&self, to: &[Option<u32>]) -> Self {
+        let entry = |(hash, block): &(u32, u32)| Some((*hash, to.get(*block as usize).copied().flatten()?));
+        Self { entries: self.entries.iter().filter_map(entry).collect() }
+    }
+
     /// Appends it to a segment.
     pub fn write(&mut self, writer: &mut SegmentWriter) {
         self.entries.sort_unstable();
@@ -80,7 +87,6 @@ impl TraceIndex {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Effort;
     use super::*;
 
     #[test]
@@ -88,7 +94,7 @@ mod tests {
         let id = |at: u32| TraceId(u128::from(at).to_be_bytes());
         let mut index = TraceIndex::new((0..1000).map(|at| (id(at), at / 100)));
         index.extend(TraceIndex::new([(id(5), 10), (id(5), 10)]));
-        let mut writer = SegmentWriter::new(Effort::Merge);
+        let mut writer = SegmentWriter::new();
         index.write(&mut writer);
         let read = TraceIndex::read(&mut SegmentReader::open(&writer.finish()).expect("segment"), 11)
             .expect("index");
@@ -96,5 +102,8 @@ mod tests {
         assert_eq!(read.blocks(id(5)).collect::<Vec<_>>(), [0, 10]);
         assert_eq!(read.blocks(id(999)).collect::<Vec<_>>(), [9]);
         assert_eq!(read.blocks(id(1000)).count(), 0);
+        let moved = read.moved(&[None, Some(7), Some(8)]);
+        assert_eq!(moved.blocks(id(250)).collect::<Vec<_>>(), [8]);
+        assert_eq!(moved.blocks(id(5)).count() + moved.blocks(id(999)).count(), 0);
     }
 }

@@ -3,8 +3,7 @@
 //! `times`, `ids`, `lines`, `metadata` are read apart, so that a query that needs only times reads only times. Which
 //! rows belong to which stream stands in the part's index.
 
-use crate::column::Effort;
-use crate::column::attrs::{Attrs, AttrsBuilder};
+use crate::column::attrs::{Attrs, AttrsBuilder, Kind, Raw};
 use crate::column::bloom::{Bloom, BloomBuilder};
 use crate::column::ids::{read_ids, write_ids};
 use crate::column::ints::{read_signed, write_signed};
@@ -13,8 +12,7 @@ use crate::column::template::RowIds;
 use crate::column::text::{TextColumn, write_lines};
 use crate::column::trace_index::TraceIndex;
 use crate::error::Damage;
-use model::attr::ValueRef;
-use model::{LogBatch, LogEntry, SpanId, TraceId};
+use model::{LogBatch, LogEntry, SpanId, Text, TraceId};
 
 /// Most rows of a block.
 pub const BLOCK_ROWS_MAX: usize = 64 << 10;
@@ -41,16 +39,26 @@ impl Row<'_> {
 
 /// Bytes of a record's line and metadata.
 pub(super) fn record_bytes(batch: &LogBatch, entry: &LogEntry) -> u64 {
-    let metadata: usize = batch.metadata(entry).map(|(key, value)| key.len() + value.len()).sum();
-    u64::from(entry.line.len) + metadata as u64
+    let metadata: u64 =
+        pairs(batch, entry).iter().map(|(key, value)| u64::from(key.len) + u64::from(value.len)).sum();
+    u64::from(entry.line.len) + metadata
+}
+
+fn pairs<'a>(batch: &'a LogBatch, entry: &LogEntry) -> &'a [(Text, Text)] {
+    batch.metadata.get(entry.metadata.start as usize..entry.metadata.end as usize).unwrap_or_default()
+}
+
+fn metadata_of<'a>(batch: &'a LogBatch, entry: &LogEntry) -> impl Iterator<Item = (&'a [u8], Raw<'a>)> {
+    let text = |text: &Text| text.bytes(&batch.arena);
+    pairs(batch, entry).iter().map(move |(key, value)| (text(key), Raw::Text(Kind::Str, text(value))))
 }
 
 /// The segments of a block, in the order of [`Segment`].
 #[derive(Debug)]
 pub(super) struct EncodedBlock {
     pub(super) segments: [Vec<u8>; SEGMENTS],
-    /// Token filter of the lines; only merged parts have one.
-    pub(super) bloom: Option<Vec<u8>>,
+    /// Token filter of the lines.
+    pub(super) bloom: Vec<u8>,
     /// The traces of the block, all as block `block`.
     pub(super) traces: TraceIndex,
 }
@@ -68,27 +76,25 @@ pub(super) enum Segment {
 }
 
 /// Encodes rows that are sorted by (stream, time) as block number `block` of its part.
-pub(super) fn encode(rows: &[Row<'_>], block: u32, effort: Effort) -> EncodedBlock {
-    let mut times = SegmentWriter::new(effort);
+pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
+    let mut times = SegmentWriter::new();
     write_signed(&mut times, &rows.iter().map(|row| row.entry.ts_ns).collect::<Vec<_>>());
-    let mut ids = SegmentWriter::new(effort);
+    let mut ids = SegmentWriter::new();
     write_ids(&mut ids, &rows.iter().map(|row| row.entry.trace_id.0).collect::<Vec<_>>());
     write_ids(&mut ids, &rows.iter().map(|row| row.entry.span_id.0).collect::<Vec<_>>());
     let texts: Vec<&[u8]> = rows.iter().map(|row| row.entry.line.bytes(&row.batch.arena)).collect();
-    let row_ids: Vec<RowIds> = match effort {
-        Effort::Flush => Vec::new(),
-        Effort::Merge => rows.iter().map(|row| RowIds::new(row.entry.trace_id, row.entry.span_id)).collect(),
-    };
-    let mut lines = SegmentWriter::new(effort);
+    let row_ids: Vec<RowIds> =
+        rows.iter().map(|row| RowIds::new(row.entry.trace_id, row.entry.span_id)).collect();
+    let mut lines = SegmentWriter::new();
     write_lines(&mut lines, &texts, &row_ids);
     let lines = lines.finish();
-    let mut metadata = SegmentWriter::new(effort);
+    let mut metadata = SegmentWriter::new();
     let mut lists = AttrsBuilder::default();
     for row in rows {
-        lists.push(row.batch.metadata(row.entry).map(|(key, value)| (key, ValueRef::Str(value))));
+        lists.push(metadata_of(row.batch, row.entry));
     }
     lists.write(&mut metadata);
-    let bloom = (effort == Effort::Merge).then(|| filter(&texts, &row_ids, lines.len() / BLOOM_SHARE));
+    let bloom = filter(&texts, &row_ids, lines.len() / BLOOM_SHARE);
     let traced = rows.iter().map(|row| row.entry.trace_id).filter(|id| !id.is_none());
     EncodedBlock {
         segments: [times.finish(), ids.finish(), lines, metadata.finish()],

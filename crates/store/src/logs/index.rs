@@ -2,10 +2,10 @@
 //! and times. Statistics and label queries are answered from it alone.
 
 use super::block::{
-    BLOCK_ROWS_MAX, SEGMENTS, Segment, decode_bloom, decode_ids, decode_lines, decode_metadata, decode_times,
+    BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, SEGMENTS, Segment, decode_bloom, decode_ids, decode_lines,
+    decode_metadata, decode_times,
 };
 use crate::codec::Reader;
-use crate::column::Effort;
 use crate::column::attrs::Attrs;
 use crate::column::bloom::Bloom;
 use crate::column::ints::{read_ints, read_signed, read_u32s, write_ints, write_signed, write_u32s};
@@ -42,7 +42,7 @@ pub(super) struct Block {
     /// Where its segments are.
     pub(super) segments: [ChunkRef; SEGMENTS],
     /// Where its token filter is.
-    pub(super) bloom: Option<ChunkRef>,
+    pub(super) bloom: ChunkRef,
     /// Indices into [`LogIndex::runs`].
     pub(super) runs: Range<u32>,
 }
@@ -61,16 +61,15 @@ pub(super) struct LogIndex {
 
 impl LogIndex {
     /// The bytes of an index.
-    pub(super) fn encode(streams: &[Labels], blocks: &[Block], runs: &[Run], effort: Effort) -> Vec<u8> {
-        let mut writer = SegmentWriter::new(effort);
+    pub(super) fn encode(streams: &[Labels], blocks: &[Block], runs: &[Run]) -> Vec<u8> {
+        let mut writer = SegmentWriter::new();
         writer.number(VERSION);
         write_streams(&mut writer, streams);
         writer.count(blocks.len());
         for block in blocks {
             writer.number(block.rows.into());
             writer.number((block.runs.end - block.runs.start).into());
-            writer.number(block.bloom.is_some().into());
-            for chunk in block.segments.iter().chain(&block.bloom) {
+            for chunk in block.segments.iter().chain([&block.bloom]) {
                 chunk.put(&mut writer.meta);
             }
         }
@@ -153,6 +152,11 @@ impl LogIndex {
 }
 
 impl Block {
+    /// Whether it is large enough to stay as it is in merges; `bytes` are those of its lines and metadata.
+    pub(super) fn is_full(&self, bytes: u64) -> bool {
+        self.rows as usize * 2 >= BLOCK_ROWS_MAX || bytes * 2 >= BLOCK_BYTES_MAX as u64
+    }
+
     fn segment<T>(
         &self,
         part: &Part,
@@ -183,11 +187,9 @@ impl Block {
         self.segment(part, Segment::Metadata, decode_metadata)
     }
 
-    /// Its token filter, when it has one.
-    pub(super) fn bloom(&self, part: &Part) -> Result<Option<Bloom>, PartError> {
-        let Some(chunk) = self.bloom else { return Ok(None) };
-        let bytes = part.read(chunk)?;
-        decode_bloom(&bytes).map(Some).map_err(|damage| part.damaged(damage))
+    /// Its token filter.
+    pub(super) fn bloom(&self, part: &Part) -> Result<Bloom, PartError> {
+        decode_bloom(&part.read(self.bloom)?).map_err(|damage| part.damaged(damage))
     }
 }
 
@@ -233,14 +235,11 @@ fn read_block(reader: &mut SegmentReader, first_run: u32) -> Result<Block, Damag
     if rows as usize > BLOCK_ROWS_MAX || runs > rows {
         return Err(Damage::new("a block claims too many rows"));
     }
-    let has_bloom = reader.number()? != 0;
     let mut block = Block { rows, runs: first_run..first_run.saturating_add(runs), ..Block::default() };
     for chunk in &mut block.segments {
         *chunk = reader.chunk()?;
     }
-    if has_bloom {
-        block.bloom = Some(reader.chunk()?);
-    }
+    block.bloom = reader.chunk()?;
     Ok(block)
 }
 

@@ -69,7 +69,7 @@ impl OpenBlock {
         if needles.is_empty() {
             return Ok(true);
         }
-        let Some(bloom) = block.bloom(&self.part)? else { return Ok(true) };
+        let bloom = block.bloom(&self.part)?;
         let traces = self.index.traces(&self.part)?;
         let number = u32::try_from(self.block).unwrap_or(u32::MAX);
         let is_trace = |token: &[u8]| {

@@ -3,11 +3,10 @@
 use super::block::{self, BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, EncodedBlock, Row};
 use super::index::{Block, LogIndex, Run};
 use super::memory::LogMemory;
-use crate::column::Effort;
 use crate::column::segment::SegmentWriter;
 use crate::column::trace_index::TraceIndex;
 use crate::error::PartError;
-use crate::part::{PART_DAYS_MAX, PartSink, PartWriter, day_of, ms_of};
+use crate::part::{PART_DAYS_MAX, Part, PartSink, PartWriter, day_of, ms_of};
 use model::{Labels, LogBatch, LogEntry};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -74,7 +73,7 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
     rows.retain(|row| resent.is_new(row.stream, row.batch, row.entry));
     let streams: Vec<Labels> = streams.into_keys().cloned().collect();
     for (day, rows) in days(rows) {
-        let mut part = LogPartWriter::begin(sink, day, &streams, Effort::Flush)?;
+        let mut part = LogPartWriter::begin(sink, day, &streams)?;
         part.rows(&rows)?;
         part.finish(sink)?;
     }
@@ -93,10 +92,9 @@ fn days(rows: Vec<Row<'_>>) -> BTreeMap<i64, Vec<Row<'_>>> {
     by_day
 }
 
-/// One part in the making. Rows come sorted by (stream, time).
+/// One part in the making. The rows of a block come sorted by (stream, time).
 pub(super) struct LogPartWriter<'a> {
     writer: PartWriter,
-    effort: Effort,
     /// Sorted; rows name them by index.
     streams: &'a [Labels],
     blocks: Vec<Block>,
@@ -107,15 +105,10 @@ pub(super) struct LogPartWriter<'a> {
 
 impl<'a> LogPartWriter<'a> {
     /// Starts a part for `day`.
-    pub(super) fn begin(
-        sink: &mut PartSink<'_>,
-        day: i64,
-        streams: &'a [Labels],
-        effort: Effort,
-    ) -> Result<Self, PartError> {
+    pub(super) fn begin(sink: &mut PartSink<'_>, day: i64, streams: &'a [Labels]) -> Result<Self, PartError> {
         let writer = sink.begin(day)?;
         let traces = TraceIndex::default();
-        Ok(Self { writer, effort, streams, blocks: Vec::new(), runs: Vec::new(), traces, rows: 0 })
+        Ok(Self { writer, streams, blocks: Vec::new(), runs: Vec::new(), traces, rows: 0 })
     }
 
     /// Appends rows as however many blocks they need; a block never mixes rows of two calls.
@@ -131,12 +124,12 @@ impl<'a> LogPartWriter<'a> {
 
     fn block(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
         let number = count(self.blocks.len());
-        let EncodedBlock { segments, bloom, traces } = block::encode(rows, number, self.effort);
+        let EncodedBlock { segments, bloom, traces } = block::encode(rows, number);
         let mut block = Block { rows: count(rows.len()), ..Block::default() };
         for (at, segment) in segments.iter().enumerate() {
             block.segments[at] = self.writer.chunk(segment)?;
         }
-        block.bloom = bloom.map(|bytes| self.writer.chunk(&bytes)).transpose()?;
+        block.bloom = self.writer.chunk(&bloom)?;
         let first = count(self.runs.len());
         let mut start = 0;
         for run in rows.chunk_by(|a, b| a.stream == b.stream) {
@@ -157,6 +150,37 @@ impl<'a> LogPartWriter<'a> {
         Ok(())
     }
 
+    /// Copies a block of another part as it is; `streams` has this part's number for each stream of the other. Returns
+    /// the block's number.
+    pub(super) fn copy(
+        &mut self,
+        part: &Part,
+        index: &LogIndex,
+        block: &Block,
+        streams: &[u32],
+    ) -> Result<u32, PartError> {
+        let number = count(self.blocks.len());
+        let mut copy = Block { rows: block.rows, ..Block::default() };
+        for (to, from) in copy.segments.iter_mut().zip(&block.segments) {
+            *to = self.writer.chunk(&part.read(*from)?)?;
+        }
+        copy.bloom = self.writer.chunk(&part.read(block.bloom)?)?;
+        let first = count(self.runs.len());
+        self.runs.extend(index.runs(block).iter().map(|run| {
+            let stream = streams.get(run.stream as usize).copied().unwrap_or(0);
+            Run { stream, ..run.clone() }
+        }));
+        copy.runs = first..count(self.runs.len());
+        self.blocks.push(copy);
+        self.rows += u64::from(block.rows);
+        Ok(number)
+    }
+
+    /// Names the traces of copied blocks.
+    pub(super) fn add_traces(&mut self, traces: TraceIndex) {
+        self.traces.extend(traces);
+    }
+
     /// Writes the index and closes the part; a part without rows is given up.
     pub(super) fn finish(mut self, sink: &mut PartSink<'_>) -> Result<(), PartError> {
         let min_ns = self.runs.iter().map(|run| run.min_ns).min();
@@ -169,10 +193,10 @@ impl<'a> LogPartWriter<'a> {
         }
         let streams: Vec<Labels> =
             used.iter().filter_map(|at| self.streams.get(*at as usize).cloned()).collect();
-        let mut traces = SegmentWriter::new(self.effort);
+        let mut traces = SegmentWriter::new();
         self.traces.write(&mut traces);
         let traces = self.writer.chunk(&traces.finish())?;
-        let index = self.writer.chunk(&LogIndex::encode(&streams, &self.blocks, &self.runs, self.effort))?;
+        let index = self.writer.chunk(&LogIndex::encode(&streams, &self.blocks, &self.runs))?;
         let range_ms = (ms_of(min_ns), ms_of(max_ns));
         sink.finish(self.writer, range_ms, self.rows, &LogIndex::footer(index, traces))
     }

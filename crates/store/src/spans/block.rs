@@ -4,19 +4,20 @@
 //! offsets from the span before. Resources and scopes stand once per block.
 
 use super::table::{self, Piece};
-use crate::column::attrs::AttrsBuilder;
+use crate::column::KeyMap;
+use crate::column::attrs::{AttrsBuilder, Raw, raw};
 use crate::column::bloom::BloomBuilder;
 use crate::column::ids::write_ids;
 use crate::column::ints::{write_ints, write_signed, write_u32s};
 use crate::column::segment::SegmentWriter;
 use crate::column::text::write_text;
 use crate::column::trace_index::TraceIndex;
-use crate::column::{Effort, KeyMap};
 use model::attr::ValueRef;
 use model::scan::AttrScope;
 use model::span::{Resource, Scope};
-use model::{SpanBatch, SpanId, SpanRow};
+use model::{Attr, SpanBatch, SpanId, SpanRow, Value};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Rows at which a block is closed; a trace with more is cut.
 pub const BLOCK_ROWS_MAX: usize = 64 << 10;
@@ -63,29 +64,37 @@ impl<'a> Row<'a> {
 
     /// Bytes the span's own columns have before compression, roughly.
     pub(super) fn bytes(&self) -> usize {
-        let attrs = self.batch.attrs(&self.span.attrs);
-        let text = |value| match value {
-            ValueRef::Str(text) | ValueRef::Json(text) => text.len(),
-            ValueRef::Bytes(bytes) => bytes.len(),
+        let text = |attr: &Attr| match attr.value {
+            Value::Str(text) | Value::Json(text) | Value::Bytes(text) => text.len,
             _ => 8,
         };
-        48 + self.span.name.len as usize + attrs.map(|(key, value)| key.len() + text(value)).sum::<usize>()
+        let attrs = slice(self.batch, &self.span.attrs).iter().map(|attr| attr.key.len + text(attr));
+        (48 + self.span.name.len + attrs.sum::<u32>()) as usize
     }
+}
+
+/// The attributes in `range`.
+fn slice<'a>(batch: &'a SpanBatch, range: &Range<u32>) -> &'a [Attr] {
+    batch.attrs.get(range.start as usize..range.end as usize).unwrap_or_default()
+}
+
+fn list<'a>(batch: &'a SpanBatch, range: &Range<u32>) -> impl Iterator<Item = (&'a [u8], Raw<'a>)> {
+    raw(&batch.arena, slice(batch, range))
 }
 
 /// The bytes of a block.
 #[derive(Debug)]
 pub(super) struct EncodedBlock {
     pub(super) segments: [Vec<u8>; SEGMENTS],
-    /// Filter of string values and names; only merged parts have one.
-    pub(super) bloom: Option<Vec<u8>>,
+    /// Filter of string values and names.
+    pub(super) bloom: Vec<u8>,
     pub(super) pieces: Vec<Piece>,
     pub(super) traces: TraceIndex,
     pub(super) names: BTreeSet<(AttrScope, String)>,
 }
 
 /// Encodes rows that stand trace by trace, each trace ordered by (start, span id), as block number `block` of its part.
-pub(super) fn encode(rows: &[Row<'_>], block: u32, effort: Effort) -> EncodedBlock {
+pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
     let sources = Sources::of(rows);
     let mut pieces = Vec::new();
     let mut services = Vec::new();
@@ -100,22 +109,22 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32, effort: Effort) -> EncodedBlo
         first = end;
     }
     let mut names = BTreeSet::new();
-    let mut writer = SegmentWriter::new(effort);
+    let mut writer = SegmentWriter::new();
     table::write(&mut writer, &pieces, &services);
     let table = writer.finish();
-    let spans = encode_spans(rows, &sources, effort);
-    let source_bytes = sources.encode(effort, &mut names);
-    let attrs = encode_attrs(rows, effort, &mut names);
-    let extras = encode_extras(rows, effort, &mut names);
+    let spans = encode_spans(rows, &sources);
+    let source_bytes = sources.encode(&mut names);
+    let attrs = encode_attrs(rows, &mut names);
+    let extras = encode_extras(rows, &mut names);
     let segments = [table, spans, source_bytes, attrs, extras];
     let bytes: usize = segments.iter().map(Vec::len).sum();
-    let bloom = (effort == Effort::Merge).then(|| filter(rows, &sources, bytes / BLOOM_SHARE));
+    let bloom = filter(rows, &sources, bytes / BLOOM_SHARE);
     let traces = TraceIndex::new(pieces.iter().map(|piece| (piece.id, block)));
     EncodedBlock { segments, bloom, pieces, traces, names }
 }
 
-fn encode_spans(rows: &[Row<'_>], sources: &Sources<'_>, effort: Effort) -> Vec<u8> {
-    let mut writer = SegmentWriter::new(effort);
+fn encode_spans(rows: &[Row<'_>], sources: &Sources<'_>) -> Vec<u8> {
+    let mut writer = SegmentWriter::new();
     rows.iter().for_each(|row| writer.raw.extend_from_slice(&row.span.span_id.0));
     let mut parents = Vec::with_capacity(rows.len());
     let mut elsewhere = Vec::new();
@@ -171,21 +180,21 @@ fn push_parents(trace: &[Row<'_>], parents: &mut Vec<u32>, elsewhere: &mut Vec<[
     }
 }
 
-fn encode_attrs(rows: &[Row<'_>], effort: Effort, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
-    let mut writer = SegmentWriter::new(effort);
+fn encode_attrs(rows: &[Row<'_>], names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
+    let mut writer = SegmentWriter::new();
     let mut lists = AttrsBuilder::default();
-    rows.iter().for_each(|row| lists.push(row.batch.attrs(&row.span.attrs)));
+    rows.iter().for_each(|row| lists.push(list(row.batch, &row.span.attrs)));
     lists.write(&mut writer);
     note(names, AttrScope::Span, &lists);
     writer.finish()
 }
 
 fn note(names: &mut BTreeSet<(AttrScope, String)>, scope: AttrScope, lists: &AttrsBuilder<'_>) {
-    names.extend(lists.keys().map(|key| (scope, key.to_owned())));
+    names.extend(lists.keys().map(|key| (scope, String::from_utf8_lossy(key).into_owned())));
 }
 
-fn encode_extras(rows: &[Row<'_>], effort: Effort, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
-    let mut writer = SegmentWriter::new(effort);
+fn encode_extras(rows: &[Row<'_>], names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
+    let mut writer = SegmentWriter::new();
     let (mut event_counts, mut times, mut event_names) = (Vec::new(), Vec::new(), Vec::new());
     let (mut link_counts, mut traces, mut spans, mut states) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -197,7 +206,7 @@ fn encode_extras(rows: &[Row<'_>], effort: Effort, names: &mut BTreeSet<(AttrSco
         for event in events {
             times.push(event.ts_ns.wrapping_sub(row.span.start_ns));
             event_names.push(event.name.bytes(&row.batch.arena));
-            event_lists.push(row.batch.attrs(&event.attrs));
+            event_lists.push(list(row.batch, &event.attrs));
         }
         let range = row.span.links.start as usize..row.span.links.end as usize;
         let links = row.batch.links.get(range).unwrap_or_default();
@@ -206,7 +215,7 @@ fn encode_extras(rows: &[Row<'_>], effort: Effort, names: &mut BTreeSet<(AttrSco
             traces.push(link.trace_id.0);
             spans.push(link.span_id.0);
             states.push(link.trace_state.bytes(&row.batch.arena));
-            link_lists.push(row.batch.attrs(&link.attrs));
+            link_lists.push(list(row.batch, &link.attrs));
         }
     }
     write_u32s(&mut writer, &event_counts);
@@ -288,12 +297,12 @@ impl<'a> Sources<'a> {
         row.batch.scopes.get(row.span.scope as usize)
     }
 
-    fn encode(&self, effort: Effort, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
-        let mut writer = SegmentWriter::new(effort);
+    fn encode(&self, names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
+        let mut writer = SegmentWriter::new();
         let mut lists = AttrsBuilder::default();
         for row in &self.resources {
             let range = row.resource().map(|resource| resource.attrs.clone()).unwrap_or_default();
-            lists.push(row.batch.attrs(&range));
+            lists.push(list(row.batch, &range));
         }
         writer.count(self.resources.len());
         lists.write(&mut writer);
@@ -309,7 +318,7 @@ impl<'a> Sources<'a> {
         write_text(&mut writer, &text(|scope| scope.version));
         for row in &self.scopes {
             let range = Self::scope(row).map(|scope| scope.attrs.clone()).unwrap_or_default();
-            lists.push(row.batch.attrs(&range));
+            lists.push(list(row.batch, &range));
         }
         lists.write(&mut writer);
         note(names, AttrScope::Instrumentation, &lists);
@@ -318,7 +327,7 @@ impl<'a> Sources<'a> {
 }
 
 /// Bytes that are equal for equal attribute lists.
-fn content(batch: &SpanBatch, attrs: &std::ops::Range<u32>) -> Vec<u8> {
+fn content(batch: &SpanBatch, attrs: &Range<u32>) -> Vec<u8> {
     let mut out = Vec::new();
     for (key, value) in batch.attrs(attrs) {
         crate::codec::put_bytes(&mut out, key.as_bytes());
@@ -350,10 +359,10 @@ fn scope_content(row: &Row<'_>) -> Vec<u8> {
 fn filter(rows: &[Row<'_>], sources: &Sources<'_>, bytes_max: usize) -> Vec<u8> {
     let mut builder = BloomBuilder::default();
     let mut token = Vec::new();
-    let mut add = |batch: &SpanBatch, attrs: &std::ops::Range<u32>| {
-        for (key, value) in batch.attrs(attrs) {
-            if let ValueRef::Str(value) = value {
-                attr_token(key, value, &mut token);
+    let mut add = |batch: &SpanBatch, attrs: &Range<u32>| {
+        for attr in slice(batch, attrs) {
+            if let Value::Str(value) = attr.value {
+                attr_token(attr.key.bytes(&batch.arena), value.bytes(&batch.arena), &mut token);
                 builder.add(&token);
             }
         }
@@ -369,11 +378,11 @@ fn filter(rows: &[Row<'_>], sources: &Sources<'_>, bytes_max: usize) -> Vec<u8> 
 }
 
 /// The filter's token of attribute `key` with text `value`; a span name is its own token.
-pub(super) fn attr_token(key: &str, value: &str, token: &mut Vec<u8>) {
+pub(super) fn attr_token(key: &[u8], value: &[u8], token: &mut Vec<u8>) {
     token.clear();
-    token.extend_from_slice(key.as_bytes());
+    token.extend_from_slice(key);
     token.push(0xFF);
-    token.extend_from_slice(value.as_bytes());
+    token.extend_from_slice(value);
 }
 
 fn index(len: usize) -> u32 {

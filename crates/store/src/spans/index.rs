@@ -3,7 +3,6 @@
 
 use super::block::{BLOCK_ROWS_MAX, SEGMENTS, Segment};
 use crate::codec::Reader;
-use crate::column::Effort;
 use crate::column::bloom::Bloom;
 use crate::column::ints::{read_u32s, write_u32s};
 use crate::column::segment::{SegmentReader, SegmentWriter};
@@ -15,6 +14,8 @@ use crate::part::{ChunkRef, Part};
 use model::scan::AttrScope;
 use std::sync::{Arc, OnceLock};
 
+/// A block with so many bytes on disk is full, however few rows it has.
+const FULL_BYTES: usize = 2 << 20;
 /// Version of the index, its first number.
 const VERSION: u64 = 1;
 /// Scopes with the numbers that files carry.
@@ -29,7 +30,7 @@ pub(super) struct Block {
     /// Where its segments are.
     pub(super) segments: [ChunkRef; SEGMENTS],
     /// Where its value filter is.
-    pub(super) bloom: Option<ChunkRef>,
+    pub(super) bloom: ChunkRef,
     /// Earliest and latest start of a span.
     pub(super) min_ns: i64,
     pub(super) max_ns: i64,
@@ -53,8 +54,8 @@ pub(super) struct SpanIndex {
 
 impl SpanIndex {
     /// The bytes of an index.
-    pub(super) fn encode(names: &[(AttrScope, String)], blocks: &[Block], effort: Effort) -> Vec<u8> {
-        let mut writer = SegmentWriter::new(effort);
+    pub(super) fn encode(names: &[(AttrScope, String)], blocks: &[Block]) -> Vec<u8> {
+        let mut writer = SegmentWriter::new();
         writer.number(VERSION);
         writer.count(names.len());
         let scope = |scope: AttrScope| {
@@ -66,11 +67,11 @@ impl SpanIndex {
         for block in blocks {
             writer.number(block.rows.into());
             writer.number(block.traces.into());
-            writer.number(u64::from(block.bloom.is_some()) | u64::from(block.failed) << 1);
+            writer.number(block.failed.into());
             writer.signed(block.min_ns);
             writer.signed(block.max_ns);
             writer.signed(block.longest_ns);
-            for chunk in block.segments.iter().chain(&block.bloom) {
+            for chunk in block.segments.iter().chain([&block.bloom]) {
                 chunk.put(&mut writer.meta);
             }
             writer.count(block.names.len());
@@ -144,6 +145,12 @@ impl SpanIndex {
 }
 
 impl Block {
+    /// Whether it is large enough to stay as it is in merges.
+    pub(super) fn is_full(&self) -> bool {
+        let bytes: usize = self.segments.iter().map(|chunk| chunk.len as usize).sum();
+        self.rows as usize * 2 >= BLOCK_ROWS_MAX || bytes >= FULL_BYTES
+    }
+
     /// Reads and decodes a segment.
     pub(super) fn segment<T>(
         &self,
@@ -155,23 +162,21 @@ impl Block {
         decode(&bytes, self.rows as usize).map_err(|damage| part.damaged(damage))
     }
 
-    /// Its value filter, when it has one.
-    pub(super) fn bloom(&self, part: &Part) -> Result<Option<Bloom>, PartError> {
-        let Some(chunk) = self.bloom else { return Ok(None) };
-        let bytes = part.read(chunk)?;
-        Bloom::from_bytes(&bytes).map(Some).map_err(|damage| part.damaged(damage))
+    /// Its value filter.
+    pub(super) fn bloom(&self, part: &Part) -> Result<Bloom, PartError> {
+        Bloom::from_bytes(&part.read(self.bloom)?).map_err(|damage| part.damaged(damage))
     }
 }
 
 fn read_block(reader: &mut SegmentReader, names: usize) -> Result<Block, Damage> {
-    let (rows, traces, bits) = (reader.count()?, reader.count()?, reader.number()?);
+    let (rows, traces, failed) = (reader.count()?, reader.count()?, reader.number()?);
     if rows > BLOCK_ROWS_MAX || traces > rows {
         return Err(Damage::new("a block claims too many rows"));
     }
     let mut block = Block {
         rows: u32::try_from(rows).unwrap_or(u32::MAX),
         traces: u32::try_from(traces).unwrap_or(u32::MAX),
-        failed: bits & 2 != 0,
+        failed: failed != 0,
         min_ns: reader.signed()?,
         max_ns: reader.signed()?,
         longest_ns: reader.signed()?,
@@ -180,9 +185,7 @@ fn read_block(reader: &mut SegmentReader, names: usize) -> Result<Block, Damage>
     for chunk in &mut block.segments {
         *chunk = reader.chunk()?;
     }
-    if bits & 1 != 0 {
-        block.bloom = Some(reader.chunk()?);
-    }
+    block.bloom = reader.chunk()?;
     let count = reader.count()?;
     block.names = read_u32s(reader, count, names.saturating_sub(1))?;
     Ok(block)

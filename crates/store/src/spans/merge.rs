@@ -1,13 +1,14 @@
-//! Merges parts: the pieces of a trace come together, resent spans are dropped, traces are ordered by start.
+//! Merges parts. A block that is at least half full is copied as it is; of the smaller ones the pieces of a trace come
+//! together, spans resent among them are dropped, and traces are ordered by start. So a span is compressed once when
+//! memory is sealed, and again only while it stands in a small block.
 //!
-//! Memory: the trace tables of the inputs, one decoded block per input and the block being made.
+//! Memory: the trace tables of the small blocks, one decoded block per input and the block being made.
 
 use super::block::{BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, Row};
 use super::index::SpanIndex;
 use super::place::{OpenBlock, Place};
 use super::scan::arrange;
 use super::write::SpanPartWriter;
-use crate::column::Effort;
 use crate::error::PartError;
 use crate::part::{Part, PartSink};
 use model::{SpanBatch, TraceId};
@@ -48,8 +49,11 @@ pub(super) fn merge(parts: &[Arc<Part>], sink: &mut PartSink<'_>) -> Result<(), 
     for part in parts {
         inputs.push(Input { part: part.clone(), index: SpanIndex::of(part)?, open: None });
     }
+    let mut part = SpanPartWriter::begin(sink, day)?;
+    for input in &inputs {
+        copy(&mut part, input)?;
+    }
     let found = find(&mut inputs)?;
-    let mut part = SpanPartWriter::begin(sink, day, Effort::Merge)?;
     let mut batch = SpanBatch::default();
     for trace in found.chunk_by(|a, b| a.id == b.id) {
         let first = batch.spans.len();
@@ -67,6 +71,16 @@ pub(super) fn merge(parts: &[Arc<Part>], sink: &mut PartSink<'_>) -> Result<(), 
     part.finish(sink)
 }
 
+/// Copies the full blocks of `input`.
+fn copy(part: &mut SpanPartWriter<'_>, input: &Input) -> Result<(), PartError> {
+    let mut moved = vec![None; input.index.blocks.len()];
+    for (number, block) in input.index.blocks.iter().enumerate().filter(|(_, block)| block.is_full()) {
+        moved[number] = Some(part.copy(&input.part, &input.index, block)?);
+    }
+    part.add_traces(input.index.traces(&input.part)?.moved(&moved));
+    Ok(())
+}
+
 /// Writes the pending spans and makes room for the next.
 fn write(
     part: &mut SpanPartWriter<'_>,
@@ -82,11 +96,11 @@ fn write(
     Ok(())
 }
 
-/// Every piece of the inputs: trace by trace, traces by start, a trace's pieces oldest part first.
+/// Every piece of the small blocks: trace by trace, traces by start, a trace's pieces oldest part first.
 fn find(inputs: &mut [Input]) -> Result<Vec<Found>, PartError> {
     let mut found = Vec::new();
     for (input, number) in inputs.iter_mut().zip(0..) {
-        for (block, _) in (0..).zip(&input.index.clone().blocks) {
+        for (block, _) in (0..).zip(&input.index.clone().blocks).filter(|(_, block)| !block.is_full()) {
             let mut place = Place::Block(Box::new(OpenBlock::new(
                 input.part.clone(),
                 input.index.clone(),

@@ -25,7 +25,7 @@ pub(super) struct OpenBlock {
     index: Arc<SpanIndex>,
     block: usize,
     table: Option<TraceTable>,
-    bloom: Option<Option<Bloom>>,
+    bloom: Option<Bloom>,
     spans: Option<SpanColumns>,
     sources: Option<SourceColumns>,
     attrs: Option<Attrs>,
@@ -147,9 +147,9 @@ impl OpenBlock {
                 if !matches!(scope, None | Some(AttrScope::Span | AttrScope::Resource)) {
                     return Ok(false);
                 }
-                attr_token(key, value, &mut token);
+                attr_token(key.as_bytes(), value.as_bytes(), &mut token);
             }
-            SpanHint::Service(name) => attr_token("service.name", name, &mut token),
+            SpanHint::Service(name) => attr_token(b"service.name", name.as_bytes(), &mut token),
             SpanHint::Name(name) => token.extend_from_slice(name.as_bytes()),
         }
         let bloom = match self.bloom.take() {
@@ -157,7 +157,7 @@ impl OpenBlock {
             None => self.info().bloom(&self.part)?,
         };
         let bloom = self.bloom.insert(bloom);
-        Ok(bloom.as_ref().is_some_and(|bloom| !bloom.may_have(&token)))
+        Ok(!bloom.may_have(&token))
     }
 
     /// Calls `on_trace` with the position in the table of each trace that may satisfy `hint`.

@@ -3,11 +3,10 @@
 use super::block::{self, BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, EncodedBlock, Row};
 use super::index::{Block, SpanIndex};
 use super::memory::SpanMemory;
-use crate::column::Effort;
 use crate::column::segment::SegmentWriter;
 use crate::column::trace_index::TraceIndex;
 use crate::error::PartError;
-use crate::part::{PART_DAYS_MAX, PartSink, PartWriter, day_of, ms_of};
+use crate::part::{PART_DAYS_MAX, Part, PartSink, PartWriter, day_of, ms_of};
 use model::scan::AttrScope;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +23,7 @@ pub(super) fn seal(memory: &SpanMemory, sink: &mut PartSink<'_>) -> Result<(), P
     traces.iter_mut().for_each(|trace| arrange(trace));
     traces.sort_by_key(|trace| trace.first().map(|row| row.span.start_ns));
     for (day, traces) in days(traces) {
-        let mut part = SpanPartWriter::begin(sink, day, Effort::Flush)?;
+        let mut part = SpanPartWriter::begin(sink, day)?;
         for trace in &traces {
             part.trace(trace)?;
         }
@@ -55,10 +54,9 @@ fn days(traces: Vec<Vec<Row<'_>>>) -> BTreeMap<i64, Vec<Vec<Row<'_>>>> {
     by_day
 }
 
-/// One part in the making. Traces come whole, ordered by start.
+/// One part in the making. The traces of a block come whole, ordered by start.
 pub(super) struct SpanPartWriter<'a> {
     writer: PartWriter,
-    effort: Effort,
     pending: Vec<Row<'a>>,
     pending_bytes: usize,
     blocks: Vec<(Block, BTreeSet<(AttrScope, String)>)>,
@@ -68,9 +66,9 @@ pub(super) struct SpanPartWriter<'a> {
 
 impl<'a> SpanPartWriter<'a> {
     /// Starts a part for `day`.
-    pub(super) fn begin(sink: &mut PartSink<'_>, day: i64, effort: Effort) -> Result<Self, PartError> {
+    pub(super) fn begin(sink: &mut PartSink<'_>, day: i64) -> Result<Self, PartError> {
         let (pending, blocks, traces) = (Vec::new(), Vec::new(), TraceIndex::default());
-        Ok(Self { writer: sink.begin(day)?, effort, pending, pending_bytes: 0, blocks, traces, rows: 0 })
+        Ok(Self { writer: sink.begin(day)?, pending, pending_bytes: 0, blocks, traces, rows: 0 })
     }
 
     /// Appends one trace, ordered by (start, span id); one with more rows than a block has is cut.
@@ -101,8 +99,7 @@ impl<'a> SpanPartWriter<'a> {
             return Ok(());
         }
         let number = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
-        let EncodedBlock { segments, bloom, pieces, traces, names } =
-            block::encode(rows, number, self.effort);
+        let EncodedBlock { segments, bloom, pieces, traces, names } = block::encode(rows, number);
         let mut block = Block {
             rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
             traces: u32::try_from(pieces.len()).unwrap_or(u32::MAX),
@@ -115,11 +112,30 @@ impl<'a> SpanPartWriter<'a> {
         for (at, segment) in segments.iter().enumerate() {
             block.segments[at] = self.writer.chunk(segment)?;
         }
-        block.bloom = bloom.map(|bytes| self.writer.chunk(&bytes)).transpose()?;
+        block.bloom = self.writer.chunk(&bloom)?;
         self.blocks.push((block, names));
         self.traces.extend(traces);
         self.rows += rows.len() as u64;
         Ok(())
+    }
+
+    /// Copies a block of another part as it is; returns its number.
+    pub(super) fn copy(&mut self, part: &Part, index: &SpanIndex, block: &Block) -> Result<u32, PartError> {
+        let number = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+        let mut copy = Block { names: Vec::new(), ..block.clone() };
+        for (to, from) in copy.segments.iter_mut().zip(&block.segments) {
+            *to = self.writer.chunk(&part.read(*from)?)?;
+        }
+        copy.bloom = self.writer.chunk(&part.read(block.bloom)?)?;
+        let names = block.names.iter().filter_map(|name| index.names.get(*name as usize).cloned()).collect();
+        self.blocks.push((copy, names));
+        self.rows += u64::from(block.rows);
+        Ok(number)
+    }
+
+    /// Names the traces of copied blocks.
+    pub(super) fn add_traces(&mut self, traces: TraceIndex) {
+        self.traces.extend(traces);
     }
 
     /// Writes the index and closes the part; a part without rows is given up.
@@ -136,10 +152,10 @@ impl<'a> SpanPartWriter<'a> {
         };
         let blocks: Vec<Block> = self.blocks.iter().map(with_names).collect();
         let names: Vec<(AttrScope, String)> = codes.into_keys().cloned().collect();
-        let mut traces = SegmentWriter::new(self.effort);
+        let mut traces = SegmentWriter::new();
         self.traces.write(&mut traces);
         let traces = self.writer.chunk(&traces.finish())?;
-        let index = self.writer.chunk(&SpanIndex::encode(&names, &blocks, self.effort))?;
+        let index = self.writer.chunk(&SpanIndex::encode(&names, &blocks))?;
         let range_ms = (ms_of(min_ns), ms_of(max_ns));
         sink.finish(self.writer, range_ms, self.rows, &SpanIndex::footer(index, traces))
     }

@@ -1,5 +1,5 @@
-use super::super::Effort;
 use super::*;
+use model::attr::ValueRef;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -14,15 +14,15 @@ enum Owned {
 }
 
 impl Owned {
-    fn borrow(&self) -> ValueRef<'_> {
+    fn raw(&self) -> Raw<'_> {
         match self {
-            Self::Empty => ValueRef::Empty,
-            Self::Str(text) => ValueRef::Str(text),
-            Self::Int(value) => ValueRef::Int(*value),
-            Self::Double(bits) => ValueRef::Double(f64::from_bits(*bits)),
-            Self::Bool(value) => ValueRef::Bool(*value),
-            Self::Bytes(bytes) => ValueRef::Bytes(bytes),
-            Self::Json(text) => ValueRef::Json(text),
+            Self::Empty => Raw::Empty,
+            Self::Str(text) => Raw::Text(Kind::Str, text.as_bytes()),
+            Self::Int(value) => Raw::Int(Kind::Int, *value),
+            Self::Double(bits) => Raw::Double(f64::from_bits(*bits)),
+            Self::Bool(value) => Raw::Int(Kind::Bool, (*value).into()),
+            Self::Bytes(bytes) => Raw::Text(Kind::Bytes, bytes),
+            Self::Json(text) => Raw::Text(Kind::Json, text.as_bytes()),
         }
     }
 
@@ -43,8 +43,8 @@ type Row = Vec<(String, Owned)>;
 
 fn encode(rows: &[Row]) -> Vec<u8> {
     let mut builder = AttrsBuilder::default();
-    rows.iter().for_each(|row| builder.push(row.iter().map(|(key, value)| (key.as_str(), value.borrow()))));
-    let mut writer = SegmentWriter::new(Effort::Merge);
+    rows.iter().for_each(|row| builder.push(row.iter().map(|(key, value)| (key.as_bytes(), value.raw()))));
+    let mut writer = SegmentWriter::new();
     builder.write(&mut writer);
     writer.finish()
 }

@@ -1,11 +1,10 @@
-use super::super::Effort;
 use super::super::segment::{SegmentReader, SegmentWriter};
 use super::*;
 use model::{SpanId, TraceId};
 use proptest::prelude::*;
 
 fn column(values: &[&[u8]], ids: &[RowIds]) -> TemplateColumn {
-    let mut writer = SegmentWriter::new(Effort::Merge);
+    let mut writer = SegmentWriter::new();
     Templates::find(values, ids).write(&mut writer);
     let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
     TemplateColumn::read(&mut reader, values.len()).expect("column")
@@ -51,7 +50,7 @@ fn the_ids_of_the_row_are_not_stored_again() {
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
     let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span)).collect();
     check(&values, &ids);
-    let mut writer = SegmentWriter::new(Effort::Merge);
+    let mut writer = SegmentWriter::new();
     Templates::find(&values, &ids).write(&mut writer);
     assert!(writer.finish().len() < 100);
 }

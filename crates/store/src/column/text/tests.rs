@@ -1,8 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
-fn encode(values: &[&[u8]], effort: Effort) -> Vec<u8> {
-    let mut writer = SegmentWriter::new(effort);
+fn encode(values: &[&[u8]]) -> Vec<u8> {
+    let mut writer = SegmentWriter::new();
     write_text(&mut writer, values);
     writer.finish()
 }
@@ -10,15 +10,15 @@ fn encode(values: &[&[u8]], effort: Effort) -> Vec<u8> {
 fn check(values: &[Vec<u8>]) -> usize {
     let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
     let mut len = 0;
-    for effort in [Effort::Flush, Effort::Merge] {
-        let bytes = encode(&values, effort);
+    {
+        let bytes = encode(&values);
         len = bytes.len();
         let mut reader = SegmentReader::open(&bytes).expect("segment");
         let column = TextColumn::read(&mut reader, values.len()).expect("column");
         for (at, value) in values.iter().enumerate() {
             let mut out = Vec::new();
             column.append(at, &RowIds::default(), &mut out);
-            assert_eq!(&out, value, "{effort:?} value {at}");
+            assert_eq!(&out, value, "value {at}");
         }
         if let Some(wanted) = values.first() {
             let expected: Vec<bool> = values.iter().map(|value| value == wanted).collect();
@@ -60,7 +60,7 @@ proptest! {
     fn damaged_columns_do_not_panic(at in 0_usize..2000, to in any::<u8>(), kind in 0_usize..3) {
         let values = [texts(|at| format!("{}", at * at)), texts(|at| format!("w{} of {at}", at % 7)), texts(|at| "é".repeat(at % 9))];
         let values: Vec<&[u8]> = values[kind].iter().map(Vec::as_slice).collect();
-        let mut bytes = encode(&values, Effort::Merge);
+        let mut bytes = encode(&values);
         let len = bytes.len();
         bytes[at % len] = to;
         let Ok(mut reader) = SegmentReader::open(&bytes) else { return Ok(()) };
