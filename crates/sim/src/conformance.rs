@@ -5,6 +5,7 @@
 
 pub mod jaeger;
 pub mod logql;
+pub mod openmetrics;
 pub mod promql;
 pub mod traceql;
 

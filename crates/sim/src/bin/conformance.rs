@@ -13,6 +13,7 @@ const SUITES: &[Suite] = &[
     ("promql", sim::conformance::promql::run),
     ("traceql", sim::conformance::traceql::run),
     ("jaeger", sim::conformance::jaeger::run),
+    ("openmetrics", sim::conformance::openmetrics::run),
 ];
 
 fn main() -> ExitCode {

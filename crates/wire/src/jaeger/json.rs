@@ -281,8 +281,7 @@ impl JsonSpan {
             let (trace_id, span_id) = (trace_bytes(&reference.trace_id)?, span_bytes(&reference.span_id)?);
             references.push(SpanRef { trace_id, span_id, ref_type: ref_type as i32 });
         }
-        let ((start_s, start_ns), (length_s, length_ns)) =
-            (split_micros(self.start_time), split_micros(self.duration));
+        let (start, length) = (split_micros(self.start_time), split_micros(self.duration));
         let log = |log: JsonLog| {
             let (seconds, nanos) = split_micros(log.timestamp);
             let fields = log.fields.into_iter().map(JsonTag::into_message).collect();
@@ -294,8 +293,8 @@ impl JsonSpan {
             operation_name: self.operation_name,
             references,
             flags: self.flags,
-            start_time: Some(Timestamp { seconds: start_s, nanos: start_ns }),
-            duration: Some(Duration { seconds: length_s, nanos: length_ns }),
+            start_time: Some(Timestamp { seconds: start.0, nanos: start.1 }),
+            duration: Some(Duration { seconds: length.0, nanos: length.1 }),
             tags: self.tags.into_iter().map(JsonTag::into_message).collect(),
             logs: self.logs.into_iter().map(log).collect(),
             process: self

@@ -37,10 +37,7 @@ pub fn normalize_level(word: &[u8]) -> Option<&'static str> {
         ("fatal", &["fatal"]),
     ];
     let same = |spelling: &&str| spelling.as_bytes().eq_ignore_ascii_case(word);
-    SPELLINGS
-        .iter()
-        .find(|(_, spellings)| spellings.iter().any(|spelling| same(spelling)))
-        .map(|(level, _)| *level)
+    SPELLINGS.iter().find(|(_, spellings)| spellings.iter().any(&same)).map(|(level, _)| *level)
 }
 
 /// The level of an OTLP severity number.

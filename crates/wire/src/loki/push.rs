@@ -97,7 +97,9 @@ mod tests {
 
     fn message(fields: &[(u32, Value<'_>)]) -> Vec<u8> {
         let mut out = Vec::new();
-        fields.iter().for_each(|(number, value)| put_field(&mut out, *number, *value));
+        for (number, value) in fields {
+            put_field(&mut out, *number, *value);
+        }
         out
     }
 

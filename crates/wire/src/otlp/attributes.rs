@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A `KeyValue`: its key, and its `AnyValue` still encoded (empty: no value).
-pub(super) fn key_value<'a>(field: &Field<'a>) -> Result<(&'a [u8], &'a [u8]), WireError> {
+pub(super) fn key_value<'a>(field: &Field<'a>) -> Result<Entry<'a>, WireError> {
     let (mut key, mut value) = (&b""[..], &b""[..]);
     let mut reader = field.message()?;
     while let Some(part) = reader.next_field()? {
@@ -95,8 +95,11 @@ pub fn plain_json(otlp_json: &str) -> String {
     }
 }
 
+/// A key and its `AnyValue`, still encoded.
+pub(super) type Entry<'a> = (&'a [u8], &'a [u8]);
+
 /// Whether an `AnyValue` is a map, and its entries.
-pub(super) fn map_entries(any: &[u8]) -> Result<Option<Vec<(&[u8], &[u8])>>, WireError> {
+pub(super) fn map_entries(any: &[u8]) -> Result<Option<Vec<Entry<'_>>>, WireError> {
     let mut entries = None;
     let mut reader = Reader::new(any);
     while let Some(field) = reader.next_field()? {
@@ -105,7 +108,7 @@ pub(super) fn map_entries(any: &[u8]) -> Result<Option<Vec<(&[u8], &[u8])>>, Wir
     Ok(entries)
 }
 
-fn list(mut reader: Reader<'_>) -> Result<Vec<(&[u8], &[u8])>, WireError> {
+fn list(mut reader: Reader<'_>) -> Result<Vec<Entry<'_>>, WireError> {
     let mut entries = Vec::new();
     while let Some(field) = reader.next_field()? {
         if field.number == 1 {

@@ -97,9 +97,8 @@ struct FieldReader<'o> {
 }
 
 impl FieldReader<'_> {
-    fn put<E>(self, value: Value<'_>) -> Result<(), E> {
+    fn put(self, value: Value<'_>) {
         put_field(self.out, self.field.number, value);
-        Ok(())
     }
 
     fn mismatch<E: Error>(&self) -> E {
@@ -123,7 +122,8 @@ impl FieldReader<'_> {
             Kind::Fixed32 if range(0, u32::MAX.into()) => Value::Fixed32(truncate(low64).cast_unsigned()),
             _ => return Err(self.mismatch()),
         };
-        self.put(number)
+        self.put(number);
+        Ok(())
     }
 }
 
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         match self.field.kind {
-            Kind::Bool if !self.list => self.put(Value::Varint(value.into())),
+            Kind::Bool if !self.list => Ok(self.put(Value::Varint(value.into()))),
             _ => Err(self.mismatch()),
         }
     }
@@ -171,7 +171,7 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         match self.field.kind {
             _ if self.list => Err(self.mismatch()),
-            Kind::Double => self.put(Value::Fixed64(value.to_bits())),
+            Kind::Double => Ok(self.put(Value::Fixed64(value.to_bits()))),
             #[expect(clippy::cast_possible_truncation, reason = "checked to be integral and in range")]
             _ if value.fract() == 0.0 && value.abs() < 2_f64.powi(63) => self.integer(value as i128),
             _ => Err(self.mismatch()),
@@ -183,13 +183,13 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
             return Err(self.mismatch());
         }
         match self.field.kind {
-            Kind::String => self.put(Value::Bytes(text.as_bytes())),
+            Kind::String => Ok(self.put(Value::Bytes(text.as_bytes()))),
             Kind::Base64 => match base64_bytes(text) {
-                Some(bytes) => self.put(Value::Bytes(&bytes)),
+                Some(bytes) => Ok(self.put(Value::Bytes(&bytes))),
                 None => Err(E::custom(format_args!("field {:?} is not base64", self.field.name))),
             },
             Kind::Hex => match hex_bytes(text) {
-                Some(bytes) => self.put(Value::Bytes(&bytes)),
+                Some(bytes) => Ok(self.put(Value::Bytes(&bytes))),
                 None => Err(E::custom(format_args!("field {:?} is not hexadecimal", self.field.name))),
             },
             Kind::Double => match text {
@@ -202,7 +202,7 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
                 },
             },
             Kind::Enum(names) => match names.iter().position(|name| *name == text) {
-                Some(number) => self.put(Value::Varint(number as u64)),
+                Some(number) => Ok(self.put(Value::Varint(number as u64))),
                 None => Err(E::custom(format_args!("field {:?} has no value {text:?}", self.field.name))),
             },
             Kind::Bool | Kind::Message(_) => Err(self.mismatch()),
@@ -236,7 +236,8 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
         }
         let mut inner = Vec::new();
         MessageReader { message, depth: self.depth + 1, out: &mut inner }.visit_map(map)?;
-        self.put(Value::Bytes(&inner))
+        self.put(Value::Bytes(&inner));
+        Ok(())
     }
 }
 
@@ -341,10 +342,10 @@ fn unpacked(kind: Kind, value: Value<'_>) -> Result<Vec<Value<'_>>, WireError> {
     let packed = crate::proto::Field { number: 0, value: Value::Bytes(bytes) };
     match kind {
         Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => {
-            packed.append_fixed64(&mut values, Value::Fixed64)?
+            packed.append_fixed64(&mut values, Value::Fixed64)?;
         }
         Kind::Uint64 | Kind::Int64 | Kind::Uint32 | Kind::Sint32 => {
-            packed.append_varints(&mut values, Value::Varint)?
+            packed.append_varints(&mut values, Value::Varint)?;
         }
         _ => values.push(value),
     }
@@ -358,22 +359,24 @@ fn write_value(
     depth: usize,
     out: &mut String,
 ) -> Result<(), WireError> {
-    let quoted = |out: &mut String, text: &dyn fmt::Display| out.push_str(&format!("\"{text}\""));
     match (kind, value) {
         (Kind::String, Value::Bytes(bytes)) => write_string(&String::from_utf8_lossy(bytes), out),
         (Kind::Hex, Value::Bytes(bytes)) if style == Style::Otlp => {
             out.push('"');
-            bytes.iter().for_each(|byte| out.push_str(&format!("{byte:02x}")));
+            for byte in bytes {
+                append(out, format_args!("{byte:02x}"));
+            }
             out.push('"');
         }
-        (Kind::Base64 | Kind::Hex, Value::Bytes(bytes)) => quoted(out, &STANDARD.encode(bytes)),
+        (Kind::Base64 | Kind::Hex, Value::Bytes(bytes)) => quoted(out, STANDARD.encode(bytes)),
         (Kind::Message(message), Value::Bytes(bytes)) => {
-            write_message(message, bytes, style, depth + 1, out)?
+            write_message(message, bytes, style, depth + 1, out)?;
         }
         (Kind::Bool, Value::Varint(value)) => out.push_str(if value == 0 { "false" } else { "true" }),
-        (Kind::Int64, Value::Varint(value)) => quoted(out, &value.cast_signed()),
-        (Kind::Uint64, Value::Varint(value)) | (Kind::Fixed64, Value::Fixed64(value)) => quoted(out, &value),
-        (Kind::Sfixed64, Value::Fixed64(value)) => quoted(out, &value.cast_signed()),
+        (Kind::Int64, Value::Varint(value)) | (Kind::Sfixed64, Value::Fixed64(value)) => {
+            quoted(out, value.cast_signed());
+        }
+        (Kind::Uint64, Value::Varint(value)) | (Kind::Fixed64, Value::Fixed64(value)) => quoted(out, value),
         (Kind::Uint32, Value::Varint(value)) => out.push_str(&truncate(value).cast_unsigned().to_string()),
         (Kind::Fixed32, Value::Fixed32(value)) => out.push_str(&value.to_string()),
         (Kind::Sint32, Value::Varint(value)) => out.push_str(&unzigzag(value).to_string()),
@@ -394,6 +397,15 @@ fn write_value(
         }
     }
     Ok(())
+}
+
+/// Appends to a string, which cannot fail.
+fn append(out: &mut String, what: fmt::Arguments<'_>) {
+    let _ = fmt::Write::write_fmt(out, what);
+}
+
+fn quoted(out: &mut String, what: impl fmt::Display) {
+    append(out, format_args!("\"{what}\""));
 }
 
 /// Appends a JSON string.

@@ -127,7 +127,7 @@ impl Decoder {
                     flatten(key, any, 0, &mut |name, value| pairs.push(pair(writer, name, value)))?;
                 }
                 4 if field.u64()? > 0 => {
-                    pairs.push(pair(writer, b"scope_dropped_attributes_count", &field.u64()?.to_string()))
+                    pairs.push(pair(writer, b"scope_dropped_attributes_count", &field.u64()?.to_string()));
                 }
                 _ => {}
             }
@@ -143,7 +143,7 @@ impl Decoder {
             match field.number {
                 1 => time = field.fixed64()?,
                 2 if field.i32()? != 0 => {
-                    writer.metadata(b"severity_number", field.i32()?.to_string().as_bytes())
+                    writer.metadata(b"severity_number", field.i32()?.to_string().as_bytes());
                 }
                 3 => writer.metadata(b"severity_text", field.bytes()?),
                 5 => body = field.bytes()?,
@@ -155,10 +155,10 @@ impl Decoder {
                     }
                 }
                 7 if field.u64()? > 0 => {
-                    writer.metadata(b"dropped_attributes_count", field.u64()?.to_string().as_bytes())
+                    writer.metadata(b"dropped_attributes_count", field.u64()?.to_string().as_bytes());
                 }
                 8 if field.fixed32()? > 0 => {
-                    writer.metadata(b"flags", field.fixed32()?.to_string().as_bytes())
+                    writer.metadata(b"flags", field.fixed32()?.to_string().as_bytes());
                 }
                 9 => trace_id = TraceId::from_bytes(field.bytes()?).unwrap_or_default(),
                 10 => span_id = SpanId::from_bytes(field.bytes()?).unwrap_or_default(),

@@ -18,6 +18,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How OTLP metrics become series; the default is Prometheus'.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of Prometheus' otlp configuration, one to one"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricsTranslation {
     /// How names are translated.
@@ -345,7 +349,7 @@ impl<'a> Decoder<'a> {
             point.count as f64,
             Vec::new(),
         );
-        for (quantile, value) in &point.quantiles {
+        for (quantile, value) in &point.values {
             let series = with(&labels, &metric.name, "", Some(("quantile", &plain(*quantile))));
             self.sample(series, &point.common, *value, Vec::new());
         }
@@ -422,7 +426,9 @@ impl<'a> Decoder<'a> {
             }
         }
         let mut labels = LabelsBuilder::default();
-        joined.iter().for_each(|(name, value)| labels.push(name, value));
+        for (name, value) in &joined {
+            labels.push(name, value);
+        }
         Ok(labels)
     }
 

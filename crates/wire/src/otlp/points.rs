@@ -85,7 +85,7 @@ pub(super) struct Quantiles<'a> {
     pub(super) count: u64,
     pub(super) sum: f64,
     /// Quantile and value.
-    pub(super) quantiles: Vec<(f64, f64)>,
+    pub(super) values: Vec<(f64, f64)>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sample's value is a float")]
@@ -145,7 +145,7 @@ impl<'a> Exponential<'a> {
                 5 => out.sum = Some(field.double()?),
                 6 => {
                     out.scale = i32::try_from(field.sint()?)
-                        .map_err(|_| WireError::malformed("exponential histogram: scale is out of range"))?
+                        .map_err(|_| WireError::malformed("exponential histogram: scale is out of range"))?;
                 }
                 7 => out.zero_count = field.fixed64()?,
                 8 => out.positive = dense(field.message()?)?,
@@ -165,7 +165,7 @@ fn dense(mut reader: Reader<'_>) -> Result<Dense, WireError> {
         match field.number {
             1 => {
                 out.offset = i32::try_from(field.sint()?)
-                    .map_err(|_| WireError::malformed("exponential histogram: offset is out of range"))?
+                    .map_err(|_| WireError::malformed("exponential histogram: offset is out of range"))?;
             }
             2 => field.append_varints(&mut out.counts, |count| count)?,
             _ => {}
@@ -183,7 +183,7 @@ impl<'a> Quantiles<'a> {
                 3 => out.common.time_ns = field.fixed64()?,
                 4 => out.count = field.fixed64()?,
                 5 => out.sum = field.double()?,
-                6 => out.quantiles.push(quantile(field.message()?)?),
+                6 => out.values.push(quantile(field.message()?)?),
                 7 => out.common.attributes.push(key_value(&field)?),
                 8 => out.common.flags(field.u64()?),
                 _ => {}
@@ -237,7 +237,9 @@ fn exemplar(field: &Field<'_>) -> Result<Option<Exemplar>, WireError> {
     }
     chars += attributes.iter().map(|(key, value)| key.chars().count() + value.chars().count()).sum::<usize>();
     if chars <= EXEMPLAR_CHARS_MAX {
-        attributes.iter().for_each(|(key, value)| labels.push(key, value));
+        for (key, value) in &attributes {
+            labels.push(key, value);
+        }
     }
     Ok(value.map(|value| Exemplar { labels: labels.build(), value, ts_ms }))
 }

@@ -161,8 +161,11 @@ fn check_names(scanner: &Scanner<'_>, line: &SampleLine<'_>) -> Result<(), WireE
 /// Up to this many labels are compared pairwise, more through a hash set.
 const FEW_LABELS: usize = 32;
 
+/// Turns a series' text into labels.
+type Decode = fn(&[u8]) -> Option<Labels>;
+
 /// How labels are decoded under a type, and the seed that keeps the keys of the three ways apart.
-fn decoder(kind: MetricKind) -> (u64, fn(&[u8]) -> Option<Labels>) {
+fn decoder(kind: MetricKind) -> (u64, Decode) {
     match kind {
         MetricKind::Histogram => (1, |text| labels_of(text, "le")),
         MetricKind::Summary => (2, |text| labels_of(text, "quantile")),
@@ -190,3 +193,6 @@ fn labels_of(text: &[u8], float: &str) -> Option<Labels> {
     }
     Some(builder.build())
 }
+
+#[cfg(test)]
+mod tests;

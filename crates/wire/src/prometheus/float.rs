@@ -19,7 +19,7 @@ pub fn parse_float(text: &str) -> Option<f64> {
 const NORMAL_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
 
 /// Prints a float as `OpenMetrics` wants it in `le` and `quantile`: shortest digits that read back the same, always
-/// with a point or an exponent, exponent form below 1e-4 and from 1e21 on.
+/// with a point or an exponent, exponent form below 1e-4 and from 1e6 on.
 #[must_use]
 pub fn format_float(value: f64) -> String {
     if value.is_nan() {
@@ -31,7 +31,7 @@ pub fn format_float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if value != 0.0 && !(-4..21).contains(&exponent) {
+    if value != 0.0 && !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{mantissa}e{sign}{:02}", exponent.abs());
     }
@@ -69,7 +69,8 @@ mod tests {
             (0.5, "0.5"),
             (1e-5, "1e-05"),
             (1e5, "100000.0"),
-            (1e20, "100000000000000000000.0"),
+            (1e6, "1e+06"),
+            (1_234_567.5, "1.2345675e+06"),
             (1e21, "1e+21"),
             (1.25e-7, "1.25e-07"),
             (f64::INFINITY, "+Inf"),

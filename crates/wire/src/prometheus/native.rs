@@ -18,11 +18,11 @@ pub(super) fn span(mut reader: Reader<'_>) -> Result<BucketSpan, WireError> {
         match field.number {
             1 => {
                 span.offset =
-                    i32::try_from(field.sint()?).map_err(|_| invalid("span offset is out of range"))?
+                    i32::try_from(field.sint()?).map_err(|_| invalid("span offset is out of range"))?;
             }
             2 => {
                 span.length =
-                    u32::try_from(field.u64()?).map_err(|_| invalid("span length is out of range"))?
+                    u32::try_from(field.u64()?).map_err(|_| invalid("span length is out of range"))?;
             }
             _ => {}
         }
@@ -168,10 +168,9 @@ fn validate_custom(histogram: &FloatHistogram) -> Result<(), WireError> {
     if bounds.iter().any(|bound| bound.is_nan()) {
         return Err(invalid("custom buckets: histogram custom bounds must not be NaN"));
     }
-    if let Some(pair) = bounds.windows(2).find(|pair| pair[1] <= pair[0]) {
+    if let Some([before, bound, ..]) = bounds.windows(2).find(|pair| pair[1] <= pair[0]) {
         return Err(invalid(format_args!(
-            "custom buckets: previous bound is {:.6} and current is {:.6}: histogram custom bounds must be in strictly increasing order",
-            pair[0], pair[1]
+            "custom buckets: previous bound is {before:.6} and current is {bound:.6}: histogram custom bounds must be in strictly increasing order"
         )));
     }
     if bounds.last() == Some(&f64::INFINITY) {

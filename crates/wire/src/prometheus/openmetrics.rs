@@ -116,7 +116,7 @@ fn read<'a>(
             labels.clear();
             exemplar_labels.clear();
             let (series, name) = series(&mut scanner, &mut labels)?;
-            let (value, ts_s) = value_and_time(&mut scanner, "metric")?;
+            let (value, seconds) = value_and_time(&mut scanner, "metric")?;
             let mut exemplar = None;
             if !scanner.take(b'\n') {
                 if !scanner.take_all(b" # {") {
@@ -131,7 +131,7 @@ fn read<'a>(
                 }
                 exemplar = Some(ExemplarLine { labels: &exemplar_labels, text, value, ts_s });
             }
-            let ts_ms = ts_s.map(milliseconds);
+            let ts_ms = seconds.map(milliseconds);
             on_entry(
                 &scanner,
                 Entry::Sample(&SampleLine { series, name, labels: &labels, value, ts_ms }, exemplar),

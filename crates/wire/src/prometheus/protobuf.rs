@@ -1,7 +1,7 @@
 //! Prometheus' protobuf exposition: a stream of length-delimited `io.prometheus.client.MetricFamily` messages.
 //!
 //! A classic histogram or summary becomes the same series as in the text format; a histogram with spans, a zero
-//! threshold or a zero count is native. Source: the field numbers of `metrics.proto` in prometheus/client_model.
+//! threshold or a zero count is native. Source: the field numbers of `metrics.proto` in `prometheus/client_model`.
 
 use super::exposition::{Exposition, ExpositionOptions};
 use super::float::format_float;
@@ -297,7 +297,7 @@ impl HistogramParts {
                 4 => parts.count_float = field.double()?,
                 5 => {
                     out.schema = i32::try_from(field.sint()?)
-                        .map_err(|_| WireError::malformed("native histogram: schema is out of range"))?
+                        .map_err(|_| WireError::malformed("native histogram: schema is out of range"))?;
                 }
                 6 => out.zero_threshold = field.double()?,
                 7 => out.zero_count = field.u64()? as f64,

@@ -185,7 +185,7 @@ fn histogram(batch: &mut MetricBatch, series: u32, mut reader: Reader<'_>) -> Re
             3 => out.sum = field.double()?,
             4 => {
                 out.schema = i32::try_from(field.sint()?)
-                    .map_err(|_| WireError::malformed("native histogram: schema is out of range"))?
+                    .map_err(|_| WireError::malformed("native histogram: schema is out of range"))?;
             }
             5 => out.zero_threshold = field.double()?,
             6 => out.zero_count = field.u64()? as f64,

@@ -40,6 +40,7 @@ struct Family {
 }
 
 /// What is known of one histogram at one time.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one kind of sample was seen")]
 #[derive(Debug, Default)]
 struct Buckets {
     bound: Option<f64>,
@@ -272,10 +273,10 @@ impl Family {
 
     fn check_value(&self, suffix: &str, value: f64) -> Result<(), String> {
         let kind = self.kind.unwrap_or_default();
-        if kind == MetricKind::StateSet && value != 0.0 && value != 1.0 {
+        if kind == MetricKind::StateSet && ![0.0, 1.0].contains(&value) {
             return Err("a state must be 0 or 1".into());
         }
-        if kind == MetricKind::Info && value != 1.0 {
+        if kind == MetricKind::Info && ![1.0].contains(&value) {
             return Err("an info must be 1".into());
         }
         if kind == MetricKind::Summary && suffix.is_empty() && value < 0.0 {
@@ -322,7 +323,7 @@ impl Family {
         let any_sum = buckets.sum || buckets.gauge_sum;
         let problem = if buckets.bound != Some(f64::INFINITY) {
             "has no +Inf bucket"
-        } else if buckets.count.is_some_and(|count| count != buckets.value) {
+        } else if buckets.count.is_some_and(|count| ![buckets.value].contains(&count)) {
             "has a count that differs from its +Inf bucket"
         } else if any_sum && buckets.count.is_none() {
             "has a sum and no count"
@@ -364,5 +365,50 @@ impl Family {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prometheus::openmetrics::validate_strict;
+
+    fn check(body: &str, accepted: bool) {
+        let result = validate_strict(body.as_bytes());
+        assert_eq!(result.is_ok(), accepted, "{body}: {result:?}");
+    }
+
+    #[test]
+    fn strictness_begins_where_a_scrape_is_lax() {
+        check("# TYPE a gauge\na 1\n# EOF\n", true);
+        check("a{b=\"c\",} 1\n# EOF\n", false);
+        check("# TYPE a counter\na_total 1 # {x=\"y\",} 1\n# EOF\n", false);
+        check("# TYPE a counter\na_total -1\n# EOF\n", false);
+        check("# TYPE a gauge\n# TYPE a gauge\n# EOF\n", false);
+        check("# TYPE a gauge\na 1\n# HELP a x\n# EOF\n", false);
+        check("# TYPE a counter\n# TYPE a_total gauge\n# EOF\n", false);
+        check("# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 1\na{x=\"1\"} 2\n# EOF\n", false);
+        check("# TYPE a gauge\na 1 2\na 1 1\n# EOF\n", false);
+        check("# TYPE a gauge\na 1 0.0000000001\na 2 0.0000000002\n# EOF\n", true);
+        check("# TYPE a stateset\na{a=\"x\"} 1\na{a=\"y\"} 0\n# EOF\n", true);
+        check("# TYPE a stateset\na{a=\"x\"} 2\n# EOF\n", false);
+        check("# TYPE a info\na_info{x=\"y\"} 1\n# EOF\n", true);
+        check("# TYPE a_s info\n# UNIT a_s s\n# EOF\n", false);
+        check("# TYPE a summary\na{quantile=\"2\"} 1\n# EOF\n", false);
+        check("# TYPE a gauge\na 1 # {x=\"y\"} 1\n# EOF\n", false);
+    }
+
+    #[test]
+    fn histograms_are_whole() {
+        let histogram = |lines: &str| format!("# TYPE a histogram\n{lines}\n# EOF\n");
+        check(&histogram("a_bucket{le=\"1.0\"} 1\na_bucket{le=\"+Inf\"} 2\na_count 2\na_sum 3"), true);
+        check(&histogram("a_bucket{le=\"+Inf\"} 2"), true);
+        check(&histogram("a_bucket{le=\"1.0\"} 1"), false);
+        check(&histogram("a_bucket{le=\"+Inf\"} 2\na_count 1\na_sum 3"), false);
+        check(&histogram("a_bucket{le=\"+Inf\"} 2\na_count 2"), false);
+        check(&histogram("a_bucket{le=\"+Inf\"} 2\na_sum 2"), false);
+        check(&histogram("a_bucket{le=\"2\"} 1\na_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 1"), false);
+        check(&histogram("a_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1"), false);
+        check(&histogram("a_bucket{le=\"+INF\"} 1"), false);
+        check(&histogram("a_bucket{le=\"-1.0\"} 1\na_bucket{le=\"+Inf\"} 1\na_count 1\na_sum 1"), false);
     }
 }

@@ -97,21 +97,25 @@ fn nanos(micros: f64) -> i64 {
     whole.saturating_mul(1000)
 }
 
-fn push_span(writer: &mut SpanWriter, span: &ZipkinSpan) -> Result<(), WireError> {
+/// Trace, span and parent id; no parent is the zero id.
+fn ids(span: &ZipkinSpan) -> Result<(TraceId, SpanId, SpanId), WireError> {
     let invalid = |what: &str, id: &str| {
         WireError::malformed(format!("{what} {id:?} should be lower-hex encoded with no prefix"))
     };
-    let trace_id: TraceId = span.trace_id.parse().map_err(|_| invalid("trace id", &span.trace_id))?;
-    let id: SpanId = span.id.parse().map_err(|_| invalid("id", &span.id))?;
-    let parent = span.parent_id.as_deref().unwrap_or_default();
-    let parent_id: SpanId = if parent.is_empty() {
-        SpanId::default()
-    } else {
-        parent.parse().map_err(|_| invalid("parent id", parent))?
+    let trace_id = span.trace_id.parse().map_err(|_| invalid("trace id", &span.trace_id))?;
+    let id = span.id.parse().map_err(|_| invalid("id", &span.id))?;
+    let parent_id = match span.parent_id.as_deref().filter(|parent| !parent.is_empty()) {
+        Some(parent) => parent.parse().map_err(|_| invalid("parent id", parent))?,
+        None => SpanId::default(),
     };
     if !valid_ids(trace_id, id) {
         return Err(WireError::malformed("a span's id and trace id must not be all zeros"));
     }
+    Ok((trace_id, id, parent_id))
+}
+
+fn push_span(writer: &mut SpanWriter, span: &ZipkinSpan) -> Result<(), WireError> {
+    let (trace_id, id, parent_id) = ids(span)?;
     let no_tags = BTreeMap::new();
     let given = span.tags.as_ref().unwrap_or(&no_tags);
     if given.len() > ATTRIBUTES_PER_RECORD_MAX {
@@ -122,27 +126,7 @@ fn push_span(writer: &mut SpanWriter, span: &ZipkinSpan) -> Result<(), WireError
     let (status, message) = status(&tags);
     let shared = span.shared == Some(true);
     let parent_text = if parent_id.is_none() { String::new() } else { parent_id.to_string() };
-    let mut attrs: Vec<Pair<'_>> = Vec::new();
-    attrs.extend(
-        tags.iter()
-            .filter(|(key, _)| !is_field(key, status))
-            .map(|(key, value)| (*key, ValueRef::Str(value))),
-    );
-    endpoint(&mut attrs, span.local_endpoint.as_ref(), &LOCAL);
-    endpoint(&mut attrs, span.remote_endpoint.as_ref(), &REMOTE);
-    let peer = span.remote_endpoint.as_ref().and_then(|endpoint| endpoint.service_name.as_deref());
-    attrs.extend(peer.filter(|name| !name.is_empty()).map(|name| (PEER_SERVICE, ValueRef::Str(name))));
-    if shared {
-        attrs.push((SHARED, ValueRef::Str(&parent_text)));
-    }
-    if span.debug == Some(true) {
-        attrs.push((DEBUG, ValueRef::Bool(true)));
-    }
-    let service = span
-        .local_endpoint
-        .as_ref()
-        .and_then(|endpoint| endpoint.service_name.as_deref())
-        .unwrap_or_default();
+    let service = service(span.local_endpoint.as_ref());
     let named = (!service.is_empty()).then_some(("service.name", ValueRef::Str(service)));
     let resource = writer.resource(service.as_bytes().to_vec(), named);
     let tag = |key: &str| tags.get(key).map(String::as_str).unwrap_or_default();
@@ -150,7 +134,7 @@ fn push_span(writer: &mut SpanWriter, span: &ZipkinSpan) -> Result<(), WireError
     let annotations = span.annotations.as_deref().unwrap_or_default();
     let earliest = annotations.iter().map(|annotation| nanos(annotation.timestamp)).min();
     let batch = &mut writer.batch;
-    let attrs = batch.push_attrs(attrs);
+    let attrs = batch.push_attrs(attributes(span, &tags, status, shared.then_some(&parent_text)));
     let first = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
     for annotation in annotations {
         let name = batch.text(&annotation.value);
@@ -174,6 +158,32 @@ fn push_span(writer: &mut SpanWriter, span: &ZipkinSpan) -> Result<(), WireError
     };
     writer.push(row);
     Ok(())
+}
+
+fn service(endpoint: Option<&Endpoint>) -> &str {
+    endpoint.and_then(|endpoint| endpoint.service_name.as_deref()).unwrap_or_default()
+}
+
+/// Tags and endpoints as attributes; `shared_parent` is the parent of a span that shares its client's id.
+fn attributes<'a>(
+    span: &'a ZipkinSpan,
+    tags: &'a BTreeMap<&str, String>,
+    status: StatusCode,
+    shared_parent: Option<&'a String>,
+) -> Vec<Pair<'a>> {
+    let kept = tags.iter().filter(|(key, _)| !is_field(key, status));
+    let mut attrs: Vec<Pair<'_>> = kept.map(|(key, value)| (*key, ValueRef::Str(value))).collect();
+    endpoint(&mut attrs, span.local_endpoint.as_ref(), &LOCAL);
+    endpoint(&mut attrs, span.remote_endpoint.as_ref(), &REMOTE);
+    let peer = service(span.remote_endpoint.as_ref());
+    if !peer.is_empty() {
+        attrs.push((PEER_SERVICE, ValueRef::Str(peer)));
+    }
+    attrs.extend(shared_parent.map(|parent| (SHARED, ValueRef::Str(parent))));
+    if span.debug == Some(true) {
+        attrs.push((DEBUG, ValueRef::Bool(true)));
+    }
+    attrs
 }
 
 /// The id of the server half of a shared span: the same for every report of it.
