@@ -29,11 +29,12 @@ mod window;
 mod tests;
 
 pub use answer::{
-    DetectedField, DetectedLabel, ENTRIES_LIMIT_DEFAULT, ENTRIES_LIMIT_MAX, LogAnswer, LogError, LogParams, LogQueryStats, LogSample, LogSeries,
-    LogValue, OutEntry, OutStream, POINTS_MAX, SERIES_MAX, VolumeBy, VolumeParams,
+    DetectedField, DetectedLabel, ENTRIES_LIMIT_DEFAULT, ENTRIES_LIMIT_MAX, LogAnswer, LogError, LogParams,
+    LogQueryStats, LogSample, LogSeries, LogValue, OutEntry, OutStream, POINTS_MAX, SERIES_MAX, VolumeBy,
+    VolumeParams,
 };
-pub use labels::LabelSet;
 pub use detect::{detected_field_values, detected_fields, detected_labels};
+pub use labels::LabelSet;
 pub use meta::{MetaRange, label_values, labels, series, stats, volume, volume_range};
 pub use run::query;
 pub use tail::Tail;

@@ -57,7 +57,8 @@ mod tests {
     fn render(text: &str) -> Result<String, String> {
         let labels =
             vec![("a", "b"), ("d", "1h30m"), ("j", r#"{"x":{"y":[1,2.5,"z"]}}"#), ("n", "5"), ("q", "a b&c")];
-        let context = TemplateContext { line: "the line", ts_ns: 1_700_000_000_123_456_789, now_ns: 0, labels };
+        let context =
+            TemplateContext { line: "the line", ts_ns: 1_700_000_000_123_456_789, now_ns: 0, labels };
         LineTemplate::new("line", text).and_then(|template| template.render(&context))
     }
 
@@ -127,7 +128,10 @@ mod tests {
         check("{{duration .d}} {{duration_seconds .d}} {{bytes \"2KB\"}}", "5400 5400 2000");
         check("{{date \"2006-01-02T15:04:05.000Z07:00\" __timestamp__}}", "2023-11-14T22:13:20.123Z");
         check("{{toDate \"2006-01-02\" \"2023-11-14\" | unixEpochMillis}}", "1699920000000");
-        check("{{toDateInZone \"2006-01-02\" \"Europe/Paris\" \"2023-11-14\"}}", "2023-11-14 00:00:00 +0100 CET");
+        check(
+            "{{toDateInZone \"2006-01-02\" \"Europe/Paris\" \"2023-11-14\"}}",
+            "2023-11-14 00:00:00 +0100 CET",
+        );
         check("{{toDate \"2006-01-02\" \"bad\"}}", "0001-01-01 00:00:00 +0000 UTC");
         check("{{int \"0x1F\"}} {{int \"3.9\"}}", "31 3");
         check("{{unixToTime \"1700000000\" | date \"Mon Jan 2 3:04PM 2006\"}}", "Tue Nov 14 10:13PM 2023");

@@ -57,6 +57,15 @@ impl LabelSet {
         Self(self.0.iter().filter(|label| keep(&label.name)).cloned().collect())
     }
 
+    /// The labels that have a value.
+    #[must_use]
+    pub fn filled(&self) -> Self {
+        if self.iter().all(|label| !label.value.is_empty()) {
+            return self.clone();
+        }
+        Self(self.0.iter().filter(|label| !label.value.is_empty()).cloned().collect())
+    }
+
     /// This set with the labels of `other` added; `other` wins where both have a name.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {

@@ -198,7 +198,7 @@ impl Extractor {
             self.record.begin_line(entry.ts_ns, batch.metadata(entry));
             let Some(line) = self.pipeline.run(&mut self.record, line) else { continue };
             let Some(value) = self.sample(&line) else { continue };
-            if self.record.error().is_some() {
+            if self.record.error().is_some() && self.op != RangeOp::AbsentOverTime {
                 self.failed = Some(self.pipeline_error());
                 return;
             }
@@ -238,6 +238,10 @@ impl Extractor {
     }
 
     fn push(&mut self, ts_ns: i64, value: f64) {
+        if !matches!(self.keys, Keys::All) {
+            // A group knows no empty values.
+            self.record.retain(|_, value| !value.is_empty());
+        }
         let keys = &self.keys;
         let hash = self.record.hash(|name| keys.keep(name));
         let at = *self.index.entry(hash).or_insert_with(|| {

@@ -85,7 +85,8 @@ pub(super) fn select(
         );
         return Err(LogError::Limit(message));
     }
-    let mut reader = LineReader::new(log, run.now_ns).map_err(|error| LogError::BadQuery(error.to_string()))?;
+    let mut reader =
+        LineReader::new(log, run.now_ns).map_err(|error| LogError::BadQuery(error.to_string()))?;
     let select = LogSelect {
         matchers: log.matchers.clone(),
         start_ns: params.start_ns,

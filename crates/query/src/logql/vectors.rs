@@ -18,10 +18,10 @@ pub(super) fn aggregate(expr: &VectorExpr, rows: Vec<Row>, steps: usize) -> Vec<
     }
 }
 
-/// The labels a group is known by.
+/// The labels a group is known by; a label with an empty value counts as absent.
 fn group_labels(labels: &LabelSet, grouping: Option<&Grouping>) -> LabelSet {
     let Some(grouping) = grouping else { return LabelSet::default() };
-    labels.retain(|name| grouping.labels.iter().any(|label| label == name) != grouping.without)
+    labels.filled().retain(|name| grouping.labels.iter().any(|label| label == name) != grouping.without)
 }
 
 /// Row numbers per group, groups in order of appearance.

@@ -1,7 +1,7 @@
 //! Go's time layouts: text made of pieces of `Mon Jan 2 15:04:05 MST 2006`.
 
-use jiff::{Timestamp, Zoned};
 use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, Zoned};
 
 /// Pieces of a layout, longest first where one begins another.
 const PIECES: &[&str] = &[

@@ -125,7 +125,8 @@ fn whole_number(text: &str) -> Option<i64> {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let radix = |prefix: &str| digits.strip_prefix(prefix).or_else(|| digits.strip_prefix(&prefix.to_uppercase()));
+    let radix =
+        |prefix: &str| digits.strip_prefix(prefix).or_else(|| digits.strip_prefix(&prefix.to_uppercase()));
     let value = if let Some(hex) = radix("0x") {
         i64::from_str_radix(hex, 16)
     } else if let Some(binary) = radix("0b") {
