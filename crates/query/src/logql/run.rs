@@ -8,7 +8,7 @@ use super::samples;
 use super::streams;
 use super::value::{Row, RowSet, Steps, Value};
 use super::vectors;
-use language::logql::{Expr, ParseError, parse};
+use language::logql::{Expr, ParseError, RangeExpr, RangeOp, VectorExpr, VectorOp, parse};
 use model::LogSource;
 use model::matcher::anchored_regex;
 use model::scan::{Budget, Completeness};
@@ -123,8 +123,12 @@ impl Run<'_> {
         let steps = self.steps.ns.len();
         match expr {
             Expr::Log(_) => Err(LogError::BadQuery("a log query has no numeric value".to_owned())),
-            Expr::Range(range) => samples::evaluate(self, range),
+            Expr::Range(range) => samples::evaluate(self, range, range.grouping.as_ref()),
             Expr::Vector(vector) => {
+                if let Some(range) = summed(vector) {
+                    let grouping = vector.grouping.clone().unwrap_or_default();
+                    return samples::evaluate(self, range, Some(&grouping));
+                }
                 let rows = self.eval(&vector.inner)?.into_rows(steps);
                 Ok(Value::Rows(vectors::aggregate(vector, rows, steps)))
             }
@@ -141,6 +145,20 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The range aggregation below a `sum` that may group as it reads: a sum of sums is a sum.
+fn summed(vector: &VectorExpr) -> Option<&RangeExpr> {
+    let Expr::Range(range) = &vector.inner else { return None };
+    let adds = matches!(
+        range.op,
+        RangeOp::Rate
+            | RangeOp::CountOverTime
+            | RangeOp::BytesRate
+            | RangeOp::BytesOverTime
+            | RangeOp::SumOverTime
+    );
+    (vector.op == VectorOp::Sum && adds && range.grouping.is_none()).then_some(range)
 }
 
 /// Sets `dst` to `replacement` in rows whose `src` matches `regex`; an empty value removes it.

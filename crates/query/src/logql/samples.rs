@@ -8,9 +8,10 @@ use super::record::{ERROR, Name, Record};
 use super::run::Run;
 use super::value::{Row, Value};
 use super::window::{Window, aggregate};
-use language::logql::{Conversion, Grouping, ParseError, RangeExpr, RangeOp, Unwrap, units};
+use language::logql::{Conversion, Grouping, LogExpr, ParseError, RangeExpr, RangeOp, Stage, Unwrap, units};
 use model::scan::{Direction, LogSelect};
 use model::{LogBatch, LogStream, MatchOp, Matcher};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -58,11 +59,16 @@ struct Extractor {
     bytes: u64,
 }
 
-/// Evaluates a range aggregation at every step.
-pub(super) fn evaluate(run: &mut Run<'_>, expr: &RangeExpr) -> Result<Value, LogError> {
+/// Evaluates a range aggregation at every step, its samples grouped by `grouping`.
+pub(super) fn evaluate(
+    run: &mut Run<'_>,
+    expr: &RangeExpr,
+    grouping: Option<&Grouping>,
+) -> Result<Value, LogError> {
     let interval_ns = expr.range.interval_ns;
     let steps: Vec<i64> = run.steps.ns.iter().map(|ns| ns.saturating_sub(expr.range.offset_ns)).collect();
-    let mut extractor = Extractor::new(expr, steps).map_err(|error| LogError::BadQuery(error.to_string()))?;
+    let mut extractor =
+        Extractor::new(expr, grouping, steps).map_err(|error| LogError::BadQuery(error.to_string()))?;
     extractor.record.now_ns = run.now_ns;
     let (Some(first), Some(last)) = (extractor.steps.first(), extractor.steps.last()) else {
         return Ok(Value::Rows(Vec::new()));
@@ -149,13 +155,16 @@ fn absent(extractor: &mut Extractor, matchers: &[Matcher]) -> Row {
 }
 
 impl Extractor {
-    fn new(expr: &RangeExpr, steps: Vec<i64>) -> Result<Self, ParseError> {
+    fn new(expr: &RangeExpr, grouping: Option<&Grouping>, steps: Vec<i64>) -> Result<Self, ParseError> {
         let mut record = Record::default();
         let reads_line = matches!(expr.op, RangeOp::BytesRate | RangeOp::BytesOverTime);
-        let pipeline = Pipeline::new(&expr.range.log, &mut record.names, reads_line)?;
+        let unnamed =
+            grouping.is_some_and(|g| !g.without && g.labels.is_empty()) && expr.range.unwrap.is_none();
+        let log = if unnamed { without_parsers(&expr.range.log) } else { Cow::Borrowed(&expr.range.log) };
+        let pipeline = Pipeline::new(&log, &mut record.names, reads_line)?;
         let unwrap =
             expr.range.unwrap.as_ref().map(|unwrap| compile_unwrap(unwrap, &mut record)).transpose()?;
-        let keys = keys(expr.grouping.as_ref(), &mut record);
+        let keys = keys(grouping, &mut record);
         Ok(Self {
             record,
             pipeline,
@@ -265,6 +274,20 @@ impl Extractor {
              The label filter can also be specified after unwrap. (e.g | unwrap latency | {ERROR}=\"\" )\n"
         ))
     }
+}
+
+/// When nobody asks for a label, parsers need not run, and lines they cannot parse are no errors, as in Loki. Any
+/// stage that looks at labels keeps them.
+fn without_parsers(log: &LogExpr) -> Cow<'_, LogExpr> {
+    let parser = |stage: &Stage| {
+        matches!(stage, Stage::Json(_) | Stage::Logfmt { .. } | Stage::Regexp(_) | Stage::Pattern(_))
+    };
+    let blind = |stage: &Stage| matches!(stage, Stage::Line(_) | Stage::Decolorize) || parser(stage);
+    if !log.stages.iter().all(blind) || !log.stages.iter().any(parser) {
+        return Cow::Borrowed(log);
+    }
+    let stages = log.stages.iter().filter(|stage| !parser(stage)).cloned().collect();
+    Cow::Owned(LogExpr { matchers: log.matchers.clone(), stages })
 }
 
 fn compile_unwrap(
