@@ -3,7 +3,7 @@
 //! A full pipeline answers 503 here and not 429: a Prometheus in its default configuration retries the first and drops
 //! the data on the second (`retry_on_http_429`).
 
-use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, otlp, text, whole};
+use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, media_type, otlp, text, whole};
 use crate::fault::Fault;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -17,10 +17,10 @@ pub(super) const DOORS: &[Door] = &[
     Door {
         name: "prometheus_otlp_metrics",
         path: "/api/v1/otlp/v1/metrics",
-        media: otlp::media,
+        media: media_otlp,
         encoding: content_encoding,
         decode: otlp::metrics,
-        reply: otlp::reply_metrics,
+        reply: reply_otlp,
     },
 ];
 
@@ -103,6 +103,25 @@ fn reply(_: Option<Media>, result: Result<Receipt, Fault>) -> Response {
             response
         }
         Err(fault @ Fault::Full { .. }) => text::refusal_as(StatusCode::SERVICE_UNAVAILABLE, &fault),
+        Err(fault) => text::refusal(&fault),
+    }
+}
+
+/// As [`otlp::media`], in Prometheus' words.
+fn media_otlp(headers: &HeaderMap) -> Result<Media, Fault> {
+    let told = |_| {
+        let supported = "supported: [application/json, application/x-protobuf]";
+        Fault::Malformed(format!("unsupported content type: {}, {supported}", media_type(headers)))
+    };
+    otlp::media(headers).map_err(told)
+}
+
+/// Success as OTLP has it; errors in plain text, and 400 also for an encoding that is not known, as Prometheus answers.
+fn reply_otlp(media: Option<Media>, result: Result<Receipt, Fault>) -> Response {
+    match result {
+        Ok(receipt) if receipt.rejected == 0 => text::empty(StatusCode::OK),
+        Ok(receipt) => otlp::reply_metrics(media, Ok(receipt)),
+        Err(fault @ Fault::Unsupported(_)) => text::refusal_as(StatusCode::BAD_REQUEST, &fault),
         Err(fault) => text::refusal(&fault),
     }
 }

@@ -1,142 +1,19 @@
 //! Every door over a real socket, real client and real decoders; only where the batches end up is kept in memory.
 
+mod bench;
+
 use super::{Receiver, ReceiverOptions};
-use crate::auth::{Auth, Credentials};
-use crate::listen::{ListenLimits, serve_listener};
+use crate::auth::Credentials;
 use crate::status::{RetryInfo, RpcStatus};
-use axum::Router;
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use model::ingest::{Accepted, Answer, Ingest, Refusal};
-use model::{LogBatch, MetricBatch, SpanBatch, Tenant};
+use bench::{Bench, REQUEST_BYTES, bench, small};
+use http::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use model::ingest::Refusal;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
-use platform::RealClock;
-use platform::metrics::Registry;
 use prost::Message;
 use std::io::Write;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-
-/// Keeps what it is given, or refuses all of it.
-#[derive(Default)]
-struct Kept {
-    refusal: Mutex<Option<Refusal>>,
-    spans: Mutex<Vec<(Tenant, SpanBatch)>>,
-    logs: Mutex<Vec<(Tenant, LogBatch)>>,
-    metrics: Mutex<Vec<(Tenant, MetricBatch)>>,
-}
-
-impl Kept {
-    fn keep<B>(&self, to: &Mutex<Vec<(Tenant, B)>>, tenant: &Tenant, batch: B, records: usize) -> Answer<'_> {
-        if let Some(refusal) = self.refusal.lock().expect("lock").clone() {
-            return Box::pin(std::future::ready(Err(refusal)));
-        }
-        to.lock().expect("lock").push((tenant.clone(), batch));
-        Box::pin(std::future::ready(Ok(Accepted { records: records as u64, ..Accepted::default() })))
-    }
-
-    fn records(&self) -> usize {
-        let spans =
-            self.spans.lock().expect("lock").iter().map(|(_, batch)| batch.spans.len()).sum::<usize>();
-        let logs =
-            self.logs.lock().expect("lock").iter().map(|(_, batch)| batch.entries.len()).sum::<usize>();
-        let metrics =
-            self.metrics.lock().expect("lock").iter().map(|(_, batch)| batch.sample_count()).sum::<usize>();
-        spans + logs + metrics
-    }
-}
-
-impl Ingest for Kept {
-    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer<'_> {
-        let records = batch.sample_count();
-        self.keep(&self.metrics, tenant, batch, records)
-    }
-    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer<'_> {
-        let records = batch.entries.len();
-        self.keep(&self.logs, tenant, batch, records)
-    }
-    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer<'_> {
-        let records = batch.spans.len();
-        self.keep(&self.spans, tenant, batch, records)
-    }
-}
-
-struct Bench {
-    kept: Arc<Kept>,
-    registry: Registry,
-    addr: SocketAddr,
-    stop: CancellationToken,
-}
-
-const REQUEST_BYTES: usize = 4096;
-
-fn small() -> ReceiverOptions {
-    ReceiverOptions {
-        request_bytes_max: REQUEST_BYTES,
-        decoded_bytes_max: 8192,
-        body_read_seconds_max: 1,
-        ..ReceiverOptions::default()
-    }
-}
-
-async fn bench(options: ReceiverOptions, doors: fn(&Receiver) -> Router, credentials: Credentials) -> Bench {
-    let kept = Arc::new(Kept::default());
-    let registry = Registry::default();
-    let receiver = Receiver::new(kept.clone(), Arc::new(RealClock::default()), registry.clone(), options);
-    let router = Auth::new(credentials).expect("credentials").protect(doors(&receiver));
-    let listener = platform::net::listen("127.0.0.1:0".parse().expect("addr")).await.expect("listen");
-    let addr = listener.local_addr().expect("addr");
-    let stop = CancellationToken::new();
-    let (token, metrics) = (stop.clone(), registry.clone());
-    drop(platform::task::spawn("test-door", async move {
-        serve_listener("test", listener, router, None, ListenLimits::default(), &metrics, token).await;
-    }));
-    Bench { kept, registry, addr, stop }
-}
-
-/// Status, headers and body of an answer, its trailers among the headers.
-type Got = (StatusCode, HeaderMap, Bytes);
-
-impl Bench {
-    fn request(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Request<Full<Bytes>> {
-        let mut request = Request::builder().method(Method::POST).uri(format!("http://{}{path}", self.addr));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.header("host", "test").body(Full::new(Bytes::copy_from_slice(body))).expect("request")
-    }
-
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Got {
-        let stream = platform::net::connect(&self.addr.to_string()).await.expect("connect");
-        let (mut send, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("h1");
-        drop(platform::task::spawn("client", connection));
-        let response = send.send_request(self.request(path, headers, body)).await.expect("answer");
-        let (parts, body) = response.into_parts();
-        (parts.status, parts.headers, body.collect().await.expect("body").to_bytes())
-    }
-
-    async fn call(&self, path: &str, headers: &[(&str, &str)], frame: &[u8]) -> Got {
-        let stream = platform::net::connect(&self.addr.to_string()).await.expect("connect");
-        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-        let (mut send, connection) = handshake.await.expect("h2");
-        drop(platform::task::spawn("client", connection));
-        let mut request = self.request(path, headers, frame);
-        request.headers_mut().insert("te", http::HeaderValue::from_static("trailers"));
-        let (parts, body) = send.send_request(request).await.expect("answer").into_parts();
-        let mut headers = parts.headers;
-        let body = body.collect().await.expect("body");
-        if let Some(trailers) = body.trailers() {
-            headers.extend(trailers.clone());
-        }
-        (parts.status, headers, body.to_bytes())
-    }
-}
 
 fn span_request() -> Vec<u8> {
     let span = Span { trace_id: vec![1; 16], span_id: vec![2; 8], name: "op".into(), ..Span::default() };
@@ -242,6 +119,35 @@ async fn a_full_pipeline_is_429_with_a_hint_and_nothing_is_lost() {
     *bench.kept.refusal.lock().expect("lock") = None;
     assert_eq!(bench.post("/v1/traces", &[PROTOBUF], &span_request()).await.0, StatusCode::OK);
     assert_eq!(bench.kept.records(), 1);
+}
+
+#[tokio::test]
+async fn what_was_left_out_is_told_as_each_protocol_does() {
+    let all = |receiver: &Receiver| {
+        super::otlp(receiver).merge(super::loki(receiver)).merge(super::prometheus(receiver))
+    };
+    let bench = bench(small(), all, Credentials::default()).await;
+    *bench.kept.rejected.lock().expect("lock") = 1;
+    let (status, _, body) = bench.post("/v1/traces", &[PROTOBUF], &span_request()).await;
+    let partial =
+        super::otlp::ExportResponse::decode(body).expect("response").partial_success.expect("partial");
+    assert_eq!((status.as_u16(), partial.rejected, partial.error_message.as_str()), (200, 1, "too old"));
+    let (_, headers, body) = bench.call(TRACE_EXPORT, &[GRPC], &frame(0, &span_request())).await;
+    let partial =
+        super::otlp::ExportResponse::decode(&body[5..]).expect("response").partial_success.expect("partial");
+    assert_eq!((&headers["grpc-status"], partial.rejected), (&http::HeaderValue::from_static("0"), 1));
+    let spans = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202"}]}]}]}"#;
+    let lines = br#"{"streams":[{"stream":{"app":"a"},"values":[["1700000000000000000","hello"]]}]}"#;
+    let told = r#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"too old"}}"#;
+    check(
+        &bench,
+        &[
+            Case("/v1/traces", &[JSON], spans.to_vec(), 200, told),
+            Case("/loki/api/v1/push", &[JSON], lines.to_vec(), 400, "too old\n"),
+            Case("/api/v1/write", &[PROTOBUF], write_request(), 400, "too old\n"),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -366,12 +272,17 @@ struct WriteRequest {
     series: Vec<Series>,
 }
 
+/// One sample of `up`, as a remote write body.
+fn write_request() -> Vec<u8> {
+    let labels = vec![Pair { name: "__name__".into(), value: "up".into() }];
+    let series = Series { labels, samples: vec![Sample { value: 1.0, timestamp: 1000 }] };
+    snappy(&WriteRequest { series: vec![series] }.encode_to_vec())
+}
+
 #[tokio::test]
 async fn remote_write_answers_as_prometheus_does() {
     let bench = bench(small(), super::prometheus, Credentials::default()).await;
-    let labels = vec![Pair { name: "__name__".into(), value: "up".into() }];
-    let series = Series { labels, samples: vec![Sample { value: 1.0, timestamp: 1000 }] };
-    let good = snappy(&WriteRequest { series: vec![series] }.encode_to_vec());
+    let good = write_request();
     let v1 = ("content-type", "application/x-protobuf;proto=prometheus.WriteRequest");
     let v2 = ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request");
     let encoded = ("content-encoding", "snappy");
@@ -395,6 +306,15 @@ async fn remote_write_answers_as_prometheus_does() {
             Case("/api/v1/write", &[PROTOBUF], snappy(&[0xff; 9]), 400, ""),
             Case("/api/v1/write", &[PROTOBUF], vec![0; REQUEST_BYTES + 1], 413, "limit of 4096"),
             Case("/api/v1/otlp/v1/metrics", &[PROTOBUF], vec![], 200, ""),
+            Case("/api/v1/otlp/v1/metrics", &[JSON], b"{".to_vec(), 400, ""),
+            Case(
+                "/api/v1/otlp/v1/metrics",
+                &[("content-type", "text/plain")],
+                vec![],
+                400,
+                "supported: [application/json, application/x-protobuf]",
+            ),
+            Case("/api/v1/otlp/v1/metrics", &[JSON, ("content-encoding", "br")], vec![], 400, "br"),
         ],
     )
     .await;
@@ -460,6 +380,24 @@ async fn zipkin_takes_v2_and_names_v1_as_missing() {
     assert_eq!(bench.kept.records(), 3);
 }
 
+/// A Jaeger `Batch` of one span of `shop`, in thrift's binary protocol.
+fn thrift_batch() -> Vec<u8> {
+    const STRING: u8 = 11;
+    const STRUCT: u8 = 12;
+    const LIST: u8 = 15;
+    const I32: u8 = 8;
+    const I64: u8 = 10;
+    let text = |id: u8, text: &str| {
+        [&[STRING, 0, id, 0, 0, 0, u8::try_from(text.len()).expect("short")], text.as_bytes()].concat()
+    };
+    let long = |id: u8, value: i64| [&[I64, 0, id][..], &value.to_be_bytes()].concat();
+    let process = [&[STRUCT, 0, 1][..], &text(1, "shop"), &[0]].concat();
+    let ids = [long(1, 1), long(2, 0), long(3, 2), long(4, 0)].concat();
+    let span =
+        [ids, text(5, "op"), vec![I32, 0, 7, 0, 0, 0, 1], long(8, 1_000), long(9, 5), vec![0]].concat();
+    [process, vec![LIST, 0, 2, STRUCT, 0, 0, 0, 1], span, vec![0]].concat()
+}
+
 #[tokio::test]
 async fn jaeger_takes_thrift_and_grpc_and_answers_strategies() {
     use wire::jaeger::api_v2;
@@ -473,6 +411,15 @@ async fn jaeger_takes_thrift_and_grpc_and_answers_strategies() {
     check(
         &bench,
         &[
+            Case("/api/traces", &[thrift, TENANT], thrift_batch(), 202, ""),
+            Case(
+                "/api/traces",
+                &[("content-type", "application/vnd.apache.thrift.binary")],
+                thrift_batch(),
+                202,
+                "",
+            ),
+            Case("/api/traces", &[thrift, BAD_TENANT], thrift_batch(), 400, "tenant ID"),
             Case("/api/traces", &[thrift], vec![0xff; 9], 400, ""),
             Case("/api/traces", &[], vec![], 400, "Cannot parse content type"),
             Case("/api/traces", &[JSON], vec![], 400, "Unsupported content type: application/json"),
@@ -486,7 +433,16 @@ async fn jaeger_takes_thrift_and_grpc_and_answers_strategies() {
     let path = "/jaeger.api_v2.CollectorService/PostSpans";
     assert_eq!(bench.call(path, &[GRPC], &frame(0, &request)).await.1["grpc-status"], "0");
     assert_eq!(bench.call(path, &[GRPC], &frame(0, &[0xff; 9])).await.1["grpc-status"], "3");
-    assert_eq!(bench.kept.records(), 1);
+    assert_eq!(bench.kept.records(), 3);
+    let services: Vec<_> = bench
+        .kept
+        .spans
+        .lock()
+        .expect("lock")
+        .iter()
+        .map(|(_, batch)| batch.iter().map(|span| span.service().to_owned()).collect::<String>())
+        .collect();
+    assert_eq!(services, ["shop", "shop", "shop"]);
     for (query, status) in [("?service=shop", 200), ("", 400), ("?service=a&service=b", 400)] {
         let mut request = bench.request(&format!("/sampling{query}"), &[], &[]);
         *request.method_mut() = Method::GET;
