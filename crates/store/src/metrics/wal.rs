@@ -166,10 +166,27 @@ pub(super) fn encode(batch: &Resolved, out: &mut Vec<u8>) {
 
 /// The batch that [`encode`] wrote; its series are still numbers of the segment.
 pub(super) fn decode(payload: &[u8]) -> Result<Resolved, Damage> {
+    let mut definitions = Vec::new();
+    let mut batch = decode_with(payload, |number, labels| {
+        definitions.push((number, get_labels(&mut Reader::new(labels))?));
+        Ok(())
+    })?;
+    batch.definitions = definitions;
+    Ok(batch)
+}
+
+/// Decodes all but the definitions, which are handed to `define` with their labels still encoded.
+fn decode_with(
+    payload: &[u8],
+    define: impl FnMut(u32, &[u8]) -> Result<(), Damage>,
+) -> Result<Resolved, Damage> {
     let mut reader = Reader::new(payload);
-    let mut batch = Resolved { definitions: decode_definitions(&mut reader)?, ..Resolved::default() };
+    read_definitions(&mut reader, define)?;
+    let mut batch = Resolved::default();
     let (mut series, mut ts_ms) = (0_i64, 0_i64);
-    for _ in 0..reader.count(3)? {
+    let count = reader.count(3)?;
+    batch.floats.reserve_exact(count);
+    for _ in 0..count {
         series = series.wrapping_add(reader.signed()?);
         ts_ms = ts_ms.wrapping_add(reader.signed()?);
         let series = u32::try_from(series).map_err(|_| Damage::new("series number"))?;
@@ -186,10 +203,13 @@ pub(super) fn decode(payload: &[u8]) -> Result<Resolved, Damage> {
     Ok(batch)
 }
 
-fn decode_definitions(reader: &mut Reader<'_>) -> Result<Vec<(u32, Labels)>, Damage> {
+fn read_definitions(
+    reader: &mut Reader<'_>,
+    mut define: impl FnMut(u32, &[u8]) -> Result<(), Damage>,
+) -> Result<(), Damage> {
     let count = reader.varint()?;
     if count == 0 {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let raw_len = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
     if raw_len > RECORD_BYTES_MAX {
@@ -198,17 +218,30 @@ fn decode_definitions(reader: &mut Reader<'_>) -> Result<Vec<(u32, Labels)>, Dam
     let raw = lz4_flex::block::decompress(reader.bytes()?, raw_len)
         .map_err(|error| Damage(format!("lz4: {error}")))?;
     let mut reader = Reader::new(&raw);
-    let mut definitions = Vec::new();
     for _ in 0..count {
-        definitions.push((reader.varint32()?, get_labels(&mut reader)?));
+        let number = reader.varint32()?;
+        let start = reader;
+        for _ in 0..reader.count(2)? {
+            reader.bytes()?;
+            reader.bytes()?;
+        }
+        let len = start.rest().len() - reader.rest().len();
+        define(number, start.rest().get(..len).unwrap_or_default())?;
     }
-    Ok(definitions)
+    Ok(())
 }
+
+/// Salt of registry keys made from labels as the WAL encodes them.
+const KEY_SALT: u128 = 0x7761_6c00_0000_0000_0000_0000_0000_0002;
+/// Largest series number of a segment that is believed.
+const NUMBER_MAX: u32 = 1 << 26;
+/// A number without a definition.
+const UNDEFINED: u32 = u32::MAX;
 
 /// Replays one segment's metrics: knows what the segment's numbers mean, tenant by tenant.
 #[derive(Default)]
 pub struct Replay {
-    numbers: HashMap<Tenant, HashMap<u32, u32>>,
+    numbers: HashMap<Tenant, Vec<u32>>,
 }
 
 impl Replay {
@@ -217,20 +250,24 @@ impl Replay {
     /// # Errors
     /// When the payload is damaged or uses a number whose definition was lost.
     pub fn apply(&mut self, memory: &MetricMemory, record: &Record<'_>) -> Result<(), Damage> {
-        let mut batch = decode(record.payload)?;
         let numbers = self.numbers.entry(record.tenant.clone()).or_default();
-        for (number, labels) in std::mem::take(&mut batch.definitions) {
-            let series = memory.registry_mut().insert(None, &labels);
-            numbers.insert(number, series.ok_or_else(|| Damage::new("no memory for its series"))?);
-        }
+        let mut batch = decode_with(record.payload, |number, labels| {
+            let at = number as usize;
+            if number > NUMBER_MAX {
+                return Err(Damage::new("a series number is out of bounds"));
+            }
+            if at >= numbers.len() {
+                numbers.resize(at + 1, UNDEFINED);
+            }
+            let series = register(memory, labels)?;
+            numbers.get_mut(at).map_or((), |slot| *slot = series);
+            Ok(())
+        })?;
         let mut lost = false;
         let mut translate = |series: &mut u32| {
-            let known = numbers.get(series);
-            lost |= known.is_none();
-            known.is_some_and(|known| {
-                *series = *known;
-                true
-            })
+            *series = numbers.get(*series as usize).copied().unwrap_or(UNDEFINED);
+            lost |= *series == UNDEFINED;
+            *series != UNDEFINED
         };
         batch.floats.retain_mut(|(series, ..)| translate(series));
         batch.histograms.retain_mut(|(series, ..)| translate(series));
@@ -238,6 +275,17 @@ impl Replay {
         memory.apply(batch);
         if lost { Err(Damage::new("the definition of a series it uses is lost")) } else { Ok(()) }
     }
+}
+
+/// The registry's number of a series; its labels are decoded only when a segment defines it first.
+fn register(memory: &MetricMemory, labels: &[u8]) -> Result<u32, Damage> {
+    let key = xxhash_rust::xxh3::xxh3_128(labels) ^ KEY_SALT;
+    let mut registry = memory.registry_mut();
+    if let Some(known) = registry.find(key) {
+        return Ok(known);
+    }
+    let labels = get_labels(&mut Reader::new(labels))?;
+    registry.insert(Some(key), &labels).ok_or_else(|| Damage::new("no memory for its series"))
 }
 
 #[cfg(test)]
