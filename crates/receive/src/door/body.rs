@@ -34,8 +34,11 @@ pub(super) async fn read(
     }
 }
 
+/// What is too large, when it is the body as it was sent.
+pub(super) const BODY: &str = "request body in bytes";
+
 fn too_large(limits: &ReceiverOptions) -> Fault {
-    Fault::TooLarge { what: "request body in bytes", limit: limits.request_bytes_max }
+    Fault::TooLarge { what: BODY, limit: limits.request_bytes_max }
 }
 
 async fn collect(

@@ -3,7 +3,7 @@
 //! A full pipeline answers 503 here and not 429: a Prometheus in its default configuration retries the first and drops
 //! the data on the second (`retry_on_http_429`).
 
-use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, media_type, otlp, text, whole};
+use super::{Batch, Door, Media, Receipt, Receiver, body, content_encoding, media_type, otlp, text, whole};
 use crate::fault::Fault;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -103,6 +103,9 @@ fn reply(_: Option<Media>, result: Result<Receipt, Fault>) -> Response {
             response
         }
         Err(fault @ Fault::Full { .. }) => text::refusal_as(StatusCode::SERVICE_UNAVAILABLE, &fault),
+        Err(fault @ Fault::TooLarge { what, .. }) if what != body::BODY => {
+            text::refusal_as(StatusCode::BAD_REQUEST, &fault)
+        }
         Err(fault) => text::refusal(&fault),
     }
 }

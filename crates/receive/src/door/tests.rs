@@ -303,6 +303,7 @@ async fn remote_write_answers_as_prometheus_does() {
             Case("/api/v1/write", &[PROTOBUF, GZIP], good.clone(), 415, "only snappy is acceptable"),
             Case("/api/v1/write", &[PROTOBUF, BAD_TENANT], good.clone(), 400, "tenant ID"),
             Case("/api/v1/write", &[PROTOBUF], b"not snappy".to_vec(), 400, "snappy"),
+            Case("/api/v1/write", &[PROTOBUF], vec![0xff, 0xff, 0xff, 0xff, 0x0f], 400, ""),
             Case("/api/v1/write", &[PROTOBUF], snappy(&[0xff; 9]), 400, ""),
             Case("/api/v1/write", &[PROTOBUF], vec![0; REQUEST_BYTES + 1], 413, "limit of 4096"),
             Case("/api/v1/otlp/v1/metrics", &[PROTOBUF], vec![], 200, ""),
