@@ -1,15 +1,23 @@
 //! Answers that leave in pieces: an owned answer is printed while it is sent, so that its text never stands in memory
-//! as a whole and a slow reader holds back only its own printing.
+//! as a whole. A reader that stops reading loses its answer after a while, so that slow readers cannot hold many.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::stream;
-use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 /// Size of a piece, bytes: a piece is sent once it has grown past this.
 const PIECE_BYTES: usize = 64 << 10;
+
+/// Pieces that may wait for the reader.
+const PIECES_WAITING_MAX: usize = 2;
+
+/// How long a reader may take no piece before the answer is given up and the connection broken off.
+const STALL_MS_MAX: u64 = 60_000;
 
 /// A 200 answer of JSON, printed piece by piece: `print` appends the next bit and says whether there is more.
 pub(crate) fn json_stream(print: impl FnMut(&mut Vec<u8>) -> bool + Send + 'static) -> Response {
@@ -21,17 +29,46 @@ pub(crate) fn streamed(
     content_type: &'static str,
     mut print: impl FnMut(&mut Vec<u8>) -> bool + Send + 'static,
 ) -> Response {
-    let mut more = true;
-    let pieces = std::iter::from_fn(move || {
-        let mut piece = Vec::new();
-        while more && piece.len() < PIECE_BYTES {
-            more = print(&mut piece);
-        }
-        (!piece.is_empty()).then(|| Ok::<_, Infallible>(Bytes::from(piece)))
-    });
-    let mut response = Response::new(Body::from_stream(stream::iter(pieces)));
+    let (first, more) = piece(&mut print);
+    let body = if more { rest(first, print, Duration::from_millis(STALL_MS_MAX)) } else { Body::from(first) };
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// The next piece, and whether another follows.
+fn piece(print: &mut impl FnMut(&mut Vec<u8>) -> bool) -> (Bytes, bool) {
+    let mut piece = Vec::new();
+    while piece.len() < PIECE_BYTES {
+        if !print(&mut piece) {
+            return (piece.into(), false);
+        }
+    }
+    (piece.into(), true)
+}
+
+/// A body that a task fills; the task ends, and drops what `print` holds, when the reader leaves or stalls.
+fn rest(first: Bytes, mut print: impl FnMut(&mut Vec<u8>) -> bool + Send + 'static, stall: Duration) -> Body {
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(PIECES_WAITING_MAX);
+    platform::task::spawn("answer", async move {
+        let (mut next, mut more) = (first, true);
+        loop {
+            match tokio::time::timeout(stall, sender.reserve()).await {
+                Ok(Ok(place)) => place.send(Ok(next)),
+                Ok(Err(_)) => return,
+                Err(_) => break,
+            }
+            if !more {
+                return;
+            }
+            (next, more) = piece(&mut print);
+        }
+        drop(print);
+        let stalled = io::Error::new(io::ErrorKind::TimedOut, "the reader stopped reading");
+        // The reader may come back for what waits; then it learns that the rest is gone.
+        let _ = sender.send(Err(stalled)).await;
+    });
+    Body::from_stream(ReceiverStream::new(receiver))
 }
 
 /// An answer whose JSON is small.
@@ -50,4 +87,54 @@ pub(crate) fn text(status: StatusCode, text: &str) -> Response {
 /// An answer of any type.
 pub(crate) fn with_type(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
     (status, [(CONTENT_TYPE, content_type)], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt;
+    use http_body_util::BodyExt;
+    use std::sync::Arc;
+
+    /// Prints `count` times `size` bytes.
+    fn printer(count: usize, size: usize) -> impl FnMut(&mut Vec<u8>) -> bool + Send + 'static {
+        let mut left = count;
+        move |out| {
+            out.extend(std::iter::repeat_n(b'x', size));
+            left -= 1;
+            left > 0
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_make_the_whole() {
+        for (count, size) in [(1, 10), (3, PIECE_BYTES / 2), (2, PIECE_BYTES), (40, PIECE_BYTES)] {
+            let body = streamed("text/plain", printer(count, size)).into_body();
+            assert_eq!(body.collect().await.expect("a body").to_bytes().len(), count * size);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stalled_reader_loses_the_answer() {
+        let answer = Arc::new(());
+        let (held, mut print) = (answer.clone(), printer(1_000, PIECE_BYTES));
+        let print = move |out: &mut Vec<u8>| {
+            let _ = &held;
+            print(out)
+        };
+        let mut pieces = rest(Bytes::new(), print, Duration::from_millis(30)).into_data_stream();
+        assert!(pieces.next().await.expect("the first piece").is_ok());
+        for _ in 0..200 {
+            if Arc::strong_count(&answer) == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(Arc::strong_count(&answer), 1, "the answer is dropped while the reader still stalls");
+        let left: Vec<_> = StreamExt::collect(pieces).await;
+        assert!(
+            left.len() <= PIECES_WAITING_MAX + 1 && left.last().is_some_and(Result::is_err),
+            "then an error"
+        );
+    }
 }
