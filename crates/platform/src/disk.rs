@@ -91,18 +91,8 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// What the operating system says.
     fn link(&self, from: &str, to: &str) -> DiskResult<()> {
-        const COPY_BYTES: u64 = 1 << 20;
         let source = self.open(from)?;
-        let mut copy = self.append(to)?;
-        let len = source.len()?;
-        let mut at = 0;
-        while at < len {
-            let mut bytes = vec![0; usize::try_from(COPY_BYTES.min(len - at)).unwrap_or(usize::MAX)];
-            source.read_at(at, &mut bytes)?;
-            copy.append(&bytes)?;
-            at += bytes.len() as u64;
-        }
-        copy.sync()
+        copy(&*source, &mut *self.append(to)?)
     }
 
     /// A whole file.
@@ -130,6 +120,21 @@ pub trait Disk: Send + Sync + 'static {
         self.rename(&temporary, path)?;
         self.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))
     }
+}
+
+/// Bytes copied at once.
+const COPY_BYTES: u64 = 1 << 20;
+
+fn copy(from: &dyn DiskFile, to: &mut dyn DiskFile) -> DiskResult<()> {
+    let len = from.len()?;
+    let mut at = 0;
+    while at < len {
+        let mut bytes = vec![0; usize::try_from(COPY_BYTES.min(len - at)).unwrap_or(usize::MAX)];
+        from.read_at(at, &mut bytes)?;
+        to.append(&bytes)?;
+        at += bytes.len() as u64;
+    }
+    to.sync()
 }
 
 /// An open file.
@@ -250,6 +255,14 @@ impl Disk for RealDisk {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail("remove", path)(error)),
             _ => Ok(()),
         }
+    }
+
+    fn link(&self, from: &str, to: &str) -> DiskResult<()> {
+        if fs::hard_link(self.at(from), self.at(to)).is_ok() {
+            return Ok(());
+        }
+        let source = self.open(from)?;
+        copy(&*source, &mut *self.append(to)?)
     }
 
     fn free_bytes(&self) -> DiskResult<u64> {

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod files;
 pub mod metrics;
 pub mod net;
+pub mod proc;
 pub mod random;
 pub mod sim_disk;
 pub mod task;

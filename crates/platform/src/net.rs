@@ -53,7 +53,8 @@ pub async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 /// # Errors
 /// What the operating system says.
 pub async fn udp(peer: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if peer.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+    let any =
+        if peer.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     let socket = UdpSocket::bind::<SocketAddr>(any).await?;
     socket.connect(peer).await?;
     Ok(socket)
