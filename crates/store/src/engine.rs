@@ -105,10 +105,8 @@ impl Engine {
         let age_ns = self.now_ns() - self.flushed_at_ns.load(Ordering::Relaxed);
         let old = age_ns
             >= i64::try_from(self.options.flush_age_s.saturating_mul(1_000_000_000)).unwrap_or(i64::MAX);
-        active >= self.options.flush_memory_bytes
-            || wal >= self.options.flush_wal_bytes
-            || frozen > 0
-            || (old && wal > 0)
+        let flush_at = self.options.flush_memory_bytes.min(self.options.memory_bytes_max / 2);
+        active >= flush_at || wal >= self.options.flush_wal_bytes || frozen > 0 || (old && wal > 0)
     }
 
     /// Monotonic nanoseconds.

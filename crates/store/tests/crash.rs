@@ -179,7 +179,7 @@ fn small() -> StoreOptions {
 
 #[test]
 fn power_fails_at_any_call() {
-    for seed in 0..30 {
+    for seed in 0..16 {
         let mut world = World::new(seed);
         for _ in 0..6 {
             let Ok(store) = open(&world.disk, small()) else {
@@ -209,7 +209,7 @@ fn power_fails_at_any_call() {
 
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
-    for seed in 100..120 {
+    for seed in 100..108 {
         let mut world = World::new(seed);
         world.disk.set_capacity(10_000 + world.random.below(20_000));
         let store = open(&world.disk, small()).expect("open");
@@ -236,7 +236,7 @@ fn a_full_disk_refuses_and_loses_nothing() {
 
 #[test]
 fn a_failed_sync_is_a_refusal() {
-    for seed in 200..220 {
+    for seed in 200..210 {
         let mut world = World::new(seed);
         let store = open(&world.disk, small()).expect("open");
         for _ in 0..20 {

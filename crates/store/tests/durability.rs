@@ -191,6 +191,25 @@ fn full_memory_and_a_closed_store_refuse_with_a_hint() {
     assert!(series(&store).0.contains(&"host-100".to_owned()));
 }
 
+#[test]
+fn a_snapshot_on_real_files_outlives_what_it_was_taken_of() {
+    let directory = tempfile::tempdir().expect("directory");
+    let open = |path: &std::path::Path| {
+        let disk = Arc::new(RealDisk::open(path).expect("disk"));
+        Store::open(disk, Arc::new(RealClock::default()), &Registry::default(), options()).expect("open")
+    };
+    let store = open(directory.path());
+    for at in 1..=3 {
+        write(&store, at, T0_MS);
+        store.flush().expect("flush");
+    }
+    let root = store.snapshot("one").expect("snapshot");
+    store.compact().expect("compact");
+    drop(store);
+    let restored = open(&directory.path().join(root));
+    assert_eq!(series(&restored).0, ["host-1", "host-2", "host-3"]);
+}
+
 fn change(id: &str, ts_ns: i64) -> Change {
     Change {
         id: id.into(),
