@@ -4,3 +4,15 @@
 //! together. Nothing here speaks a protocol.
 
 pub mod config;
+pub mod demo;
+mod doors;
+mod holder;
+mod pipeline;
+mod ports;
+mod routes;
+mod scrape;
+mod up;
+mod web;
+
+pub use pipeline::Pipeline;
+pub use up::{StartError, check_config, run};

@@ -1,0 +1,330 @@
+//! `binnacle up`: open the store, open the doors, run until told to stop, then drain and flush.
+
+use crate::config::{Config, Flags};
+use crate::doors;
+use crate::pipeline::Pipeline;
+use crate::ports::{Changes, Facts};
+use crate::routes::{Parts, router};
+use crate::web::{Guard, text_of};
+use model::Tenant;
+use platform::metrics::Registry;
+use platform::{RealClock, RealDisk, SharedClock};
+use receive::listen::{ListenLimits, serve_listener};
+use receive::{Receiver, ReceiverOptions};
+use serve::{Gate, GateLimits, LiveLogs, State};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use store::{Store, StoreOptions, SyncMode};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use topology::{COLLECT_INTERVAL_MS, Topology};
+use wire::otlp::MetricsTranslation;
+
+/// How far back change records tell a fresh process which versions ran.
+const RESTORE_CHANGES_NS: i64 = 30 * 86_400 * 1_000_000_000;
+
+/// Why the server did not start: one plain sentence.
+#[derive(Debug)]
+pub struct StartError(pub String);
+
+/// Checks a configuration file and says what is wrong with it.
+#[must_use]
+pub fn check_config(file: &Path, prometheus: bool) -> ExitCode {
+    let flags = if prometheus {
+        Flags { prometheus_config: Some(file.to_owned()), ..Flags::default() }
+    } else {
+        Flags { config: Some(file.to_owned()), ..Flags::default() }
+    };
+    let checked = load(&flags, &None).and_then(|config| crate::scrape::read(&config));
+    match checked {
+        Ok(scrape) => {
+            for key in scrape.ignored {
+                eprintln!("note: {key} is not used by Binnacle");
+            }
+            println!("{}: good", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A file that is not on the disk: its name in messages, and its text.
+pub(crate) type Inline = Option<(PathBuf, String)>;
+
+fn load(flags: &Flags, inline: &Inline) -> Result<Config, String> {
+    Config::load(flags, |path| match inline {
+        Some((name, text)) if name == path => Ok(text.clone()),
+        _ => text_of(path),
+    })
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(flags: &Flags) -> ExitCode {
+    run_with(flags, None, None).await
+}
+
+/// Runs until SIGTERM, SIGINT or `stop`, with one file that need not be on the disk.
+pub(crate) async fn run_with(flags: &Flags, inline: Inline, stop: Option<CancellationToken>) -> ExitCode {
+    match start(flags, inline).await {
+        Ok(running) => {
+            running.until_told(stop.unwrap_or_default()).await;
+            ExitCode::SUCCESS
+        }
+        Err(StartError(error)) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Running {
+    flags: Flags,
+    inline: Inline,
+    pipeline: Pipeline,
+    facts: Arc<Facts>,
+    guard: Guard,
+    scrape: crate::scrape::Scrape,
+    stop: CancellationToken,
+    servers: Vec<tokio::task::JoinHandle<Option<()>>>,
+}
+
+async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
+    let config = load(flags, &inline).map_err(StartError)?;
+    let scrape = crate::scrape::read(&config).map_err(StartError)?;
+    let guard =
+        Guard::load(config.web_config.as_deref(), config.bearer_tokens_file.as_ref()).map_err(StartError)?;
+    let clock: SharedClock = Arc::new(RealClock::default());
+    let registry = Registry::default();
+    let store = open_store(&config, clock.clone(), &registry).await.map_err(StartError)?;
+    let opened = doors::open(&config.doors, guard.protects(), config.insecure).await.map_err(StartError)?;
+    let topology = Topology::new(&registry);
+    let pipeline = Pipeline { store, topology, live: LiveLogs::default(), clock: clock.clone() };
+    pipeline.restore();
+    let facts = Arc::new(facts(&config, clock.now_ns()));
+    let ingest = Arc::new(pipeline.clone());
+    let scrape = crate::scrape::start(&scrape, ingest, clock.clone(), &registry).map_err(StartError)?;
+    let parts = parts(&config, &pipeline, &facts, &scrape, &registry).map_err(StartError)?;
+    let limits = ListenLimits {
+        connections_max: u32::try_from(config.connections_max).unwrap_or(u32::MAX),
+        ..ListenLimits::default()
+    };
+    let stop = CancellationToken::new();
+    let mut servers = Vec::new();
+    for (door, socket) in opened.sockets {
+        if let Ok(addr) = socket.local_addr() {
+            tracing::info!(door = door.name(), %addr, "listening");
+        }
+        let router = guard.auth.protect(router(door, &parts));
+        let (tls, registry, stop) = (guard.tls.clone(), registry.clone(), stop.clone());
+        servers.push(platform::task::spawn("door", async move {
+            serve_listener(door.name(), socket, router, tls, limits, &registry, stop).await;
+        }));
+    }
+    facts.ready.store(true, Ordering::Release);
+    background(&pipeline, &registry, &stop);
+    Ok(Running { flags: flags.clone(), inline, pipeline, facts, guard, scrape, stop, servers })
+}
+
+async fn open_store(config: &Config, clock: SharedClock, registry: &Registry) -> Result<Store, String> {
+    let data = config.data.clone();
+    let options = StoreOptions {
+        sync: config.wal_interval.map_or(SyncMode::Group, |interval| SyncMode::Interval { ms: interval.0 }),
+        retention_s: config.retention_time.map(|time| time.0.div_ceil(1_000)),
+        retention_bytes: config.retention_bytes.map(|bytes| bytes.0),
+        ..StoreOptions::default()
+    };
+    let registry = registry.clone();
+    let opened = platform::task::blocking("open store", move || {
+        let disk = RealDisk::open(&data).map_err(|error| {
+            let place = data.display();
+            match error.source.kind() {
+                std::io::ErrorKind::WouldBlock => {
+                    format!("data directory {place} is in use by another process: stop it or choose another with --data")
+                }
+                _ => format!("data directory {place} cannot be used ({}): choose another with --data", error.source),
+            }
+        })?;
+        Store::open(Arc::new(disk), clock, &registry, options)
+            .map_err(|error| format!("data directory {}: {error}", data.display()))
+    });
+    let store =
+        opened.await.unwrap_or_else(|| Err("the store could not be opened: see the log".to_owned()))?;
+    let recovery = store.recovery();
+    tracing::info!(records = recovery.records, wal_bytes = recovery.wal_bytes, "store opened");
+    for missing in store.quarantined() {
+        tracing::warn!(?missing, "damaged data is set aside; answers say that they miss it");
+    }
+    Ok(store)
+}
+
+fn parts(
+    config: &Config,
+    pipeline: &Pipeline,
+    facts: &Arc<Facts>,
+    scrape: &crate::scrape::Scrape,
+    registry: &Registry,
+) -> Result<Parts, String> {
+    let translation = MetricsTranslation {
+        strategy: config
+            .translation_strategy
+            .parse()
+            .map_err(|error| format!("otlp.translation_strategy: {error}"))?,
+        promote_resource_attributes: config.promote_resource_attributes.clone(),
+        ..MetricsTranslation::default()
+    };
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let options = ReceiverOptions {
+        request_bytes_max: size(config.request_bytes_max),
+        in_flight_bytes_max: size(config.in_flight_bytes_max),
+        translation,
+        ..ReceiverOptions::default()
+    };
+    let ingest = Arc::new(pipeline.clone());
+    let receiver = Receiver::new(ingest, pipeline.clock.clone(), registry.clone(), options);
+    let limits = GateLimits {
+        query_timeout_ms: config.query_timeout.0,
+        query_records_max: config.query_samples_max,
+        ..GateLimits::default()
+    };
+    let state = State {
+        metrics: pipeline.store.metrics(),
+        logs: pipeline.store.logs(),
+        spans: pipeline.store.spans(),
+        topology: pipeline.topology.clone(),
+        changes: Arc::new(Changes(pipeline.store.clone())),
+        targets: scrape.targets(),
+        process: facts.clone(),
+        live: pipeline.live.clone(),
+        gate: Gate::new(limits, registry),
+        clock: pipeline.clock.clone(),
+    };
+    Ok(Parts { receiver, state, registry: registry.clone() })
+}
+
+fn facts(config: &Config, now_ns: i64) -> Facts {
+    let time = config.retention_time.map(|time| format!("{}s", time.0 / 1_000));
+    let bytes = config.retention_bytes.map(|bytes| format!("{}B", bytes.0));
+    let retention: Vec<String> = time.into_iter().chain(bytes).collect();
+    Facts {
+        started_ns: now_ns,
+        flags: BTreeMap::from([
+            ("data".to_owned(), config.data.display().to_string()),
+            ("query.timeout".to_owned(), format!("{}ms", config.query_timeout.0)),
+            ("query.max-samples".to_owned(), config.query_samples_max.to_string()),
+            ("query.lookback-delta".to_owned(), format!("{}ms", config.lookback.0)),
+        ]),
+        retention: retention.join(" or "),
+        data_dir: config.data.display().to_string(),
+        ready: false.into(),
+        reloaded: (true, now_ns).into(),
+        config_yaml: crate::scrape::shown(config.scrape.as_ref()).into(),
+    }
+}
+
+/// Loops that run as long as the process.
+fn background(pipeline: &Pipeline, registry: &Registry, stop: &CancellationToken) {
+    let (pipeline, stop) = (pipeline.clone(), stop.clone());
+    let resident = registry.gauge("process_resident_memory_bytes", "", "Resident memory of this process.");
+    let cpu =
+        registry.gauge("process_cpu_milliseconds", "", "Processor time of this process, user and system.");
+    drop(platform::task::spawn("collect", async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(COLLECT_INTERVAL_MS));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            resident.set(i64::try_from(platform::proc::resident_bytes()).unwrap_or(i64::MAX));
+            cpu.set(i64::try_from(platform::proc::cpu_ms()).unwrap_or(i64::MAX));
+            pipeline.collect().await;
+        }
+    }));
+}
+
+impl Pipeline {
+    /// Tells the live graph which versions earlier changes named.
+    fn restore(&self) {
+        let now = self.clock.now_ns();
+        let tenant = Tenant::default();
+        match self.store.changes(&tenant, &(now - RESTORE_CHANGES_NS..now)) {
+            Ok((changes, _)) => self.topology.restore(&tenant, &changes),
+            Err(error) => tracing::warn!(%error, "earlier changes could not be read"),
+        }
+    }
+}
+
+impl Running {
+    /// Serves until a signal or `stop`; SIGHUP reloads what can be reloaded.
+    async fn until_told(self, stop: CancellationToken) {
+        let (mut term, mut hup) = match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+            (Ok(term), Ok(hup)) => (term, hup),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "signals cannot be received");
+                return self.shut_down().await;
+            }
+        };
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = tokio::signal::ctrl_c() => break,
+                () = stop.cancelled() => break,
+                _ = hup.recv() => self.reload(),
+            }
+        }
+        self.shut_down().await;
+    }
+
+    /// Reads scrape configuration and certificates again; on error the old ones stay.
+    fn reload(&self) {
+        let now = self.pipeline.clock.now_ns();
+        let read = load(&self.flags, &self.inline).and_then(|config| {
+            let scrape = crate::scrape::read(&config)?;
+            if let Some(tls) = &self.guard.tls {
+                tls.reload().map_err(|error| error.to_string())?;
+            }
+            self.scrape.apply(&scrape)?;
+            Ok(config)
+        });
+        let good = match read {
+            Ok(config) => {
+                *self.facts.config_yaml.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                    crate::scrape::shown(config.scrape.as_ref());
+                tracing::info!("configuration reloaded");
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "configuration not reloaded");
+                false
+            }
+        };
+        *self.facts.reloaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (good, now);
+    }
+
+    /// Stops scraping, drains the doors, flushes the store.
+    async fn shut_down(self) {
+        tracing::info!("stopping: draining doors, then flushing");
+        self.facts.ready.store(false, Ordering::Release);
+        self.stop.cancel();
+        self.scrape.stop().await;
+        for server in self.servers {
+            let _ = server.await;
+        }
+        self.pipeline.collect().await;
+        let store = self.pipeline.store.clone();
+        match platform::task::blocking("close store", move || store.close()).await {
+            Some(Ok(())) => tracing::info!("flushed"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "not flushed; what was acknowledged is in the log on disk")
+            }
+            None => {}
+        }
+    }
+}
