@@ -6,7 +6,7 @@
 mod api_v3;
 mod failure;
 pub(crate) mod find;
-pub mod grpc;
+mod grpc;
 mod v1;
 mod v1_params;
 mod v3;
@@ -17,7 +17,7 @@ use axum::routing::{any, get};
 pub(crate) use failure::Cause;
 use tower_http::compression::CompressionLayer;
 
-/// Jaeger's HTTP routes, v1 and v3.
+/// Jaeger's query routes: v1 and v3 over HTTP, v2 and v3 over gRPC, which needs HTTP/2 where it is bound.
 pub fn router(state: State) -> Router {
     let unsupported = [
         "/api/archive/{id}",
@@ -41,5 +41,6 @@ pub fn router(state: State) -> Router {
         .route("/api/v3/traces/{id}", get(v3::trace))
         .route("/api/v3/dependencies", get(v3::dependencies))
         .layer(CompressionLayer::new())
-        .with_state(state)
+        .with_state(state.clone())
+        .merge(grpc::router(state))
 }

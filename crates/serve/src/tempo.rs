@@ -5,7 +5,7 @@
 
 mod encode;
 mod failure;
-pub mod grpc;
+mod grpc;
 mod metrics;
 mod params;
 mod search;
@@ -18,7 +18,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use tower_http::compression::CompressionLayer;
 
-/// Tempo's query routes.
+/// Tempo's query routes, and its streaming search over gRPC.
 pub fn router(state: State) -> Router {
     Router::new()
         .route("/api/traces/{id}", get(trace::v1))
@@ -37,5 +37,6 @@ pub fn router(state: State) -> Router {
         .route("/api/overrides", any(status::unsupported))
         .route("/api/mcp", any(status::unsupported))
         .layer(CompressionLayer::new())
-        .with_state(state)
+        .with_state(state.clone())
+        .merge(grpc::router(state))
 }

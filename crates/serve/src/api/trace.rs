@@ -182,7 +182,10 @@ fn attributes<'a>(pairs: impl Iterator<Item = (&'a str, ValueRef<'a>)>) -> Map<S
                 ValueRef::Double(number) => json!(crate::number::float(number)),
                 ValueRef::Bool(flag) => json!(flag),
                 ValueRef::Bytes(bytes) => json!(base64::engine::general_purpose::STANDARD.encode(bytes)),
-                ValueRef::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+                ValueRef::Json(text) => {
+                    let plain = wire::otlp::plain_json(text);
+                    serde_json::from_str(&plain).unwrap_or(Value::String(plain))
+                }
             };
             (key.to_owned(), value)
         })

@@ -9,8 +9,7 @@ use tonic_prost::ProstCodec;
 use wire::jaeger::api_v2;
 
 async fn server() -> Server {
-    let state = world::state();
-    Server::start(crate::jaeger::router(state.clone()).merge(crate::jaeger::grpc::router(state))).await
+    Server::start(crate::jaeger::router(world::state())).await
 }
 
 #[tokio::test]

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use wire::tempo::{Trace, TraceByIdResponse};
 
 async fn server() -> Server {
-    let state = world::state();
-    Server::start(crate::tempo::router(state.clone()).merge(crate::tempo::grpc::router(state))).await
+    Server::start(crate::tempo::router(world::state())).await
 }
 
 #[tokio::test]

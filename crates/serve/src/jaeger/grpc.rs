@@ -22,8 +22,8 @@ const SPANS_PER_MESSAGE: usize = 500;
 
 const NS_PER_S: i64 = 1_000_000_000;
 
-/// Both services; bind them where HTTP/2 without TLS is spoken too (16685).
-pub fn router(state: State) -> Router {
+/// Both services.
+pub(crate) fn router(state: State) -> Router {
     macro_rules! call {
         ($shape:ident, $method:path) => {
             post(|Extract(state): Extract<State>, request: Request| $shape(state, request, $method))

@@ -41,8 +41,8 @@ struct SearchRequest {
     spans_per_set: u32,
 }
 
-/// The streaming service; merge it into the routes of Tempo's port.
-pub fn router(state: State) -> Router {
+/// The streaming service.
+pub(crate) fn router(state: State) -> Router {
     let search = |Extract(state): Extract<State>, request: Request| streaming(state, request, search);
     Router::new()
         .route("/tempopb.StreamingQuerier/Search", post(search))
