@@ -13,6 +13,8 @@ mod prune;
 mod search;
 mod structure;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod value;
 

@@ -9,6 +9,8 @@ mod data;
 mod deal;
 #[path = "naive_traceql/evaluate.rs"]
 mod evaluate;
+#[path = "naive_traceql/pruned.rs"]
+mod pruned;
 #[path = "naive_traceql/series.rs"]
 mod series;
 
@@ -18,7 +20,7 @@ use language::traceql::{Body, check};
 use model::Tenant;
 use model::scan::Budget;
 use platform::SeededRandom;
-use query::memory::MemorySpans;
+use pruned::Pruned;
 use query::traceql::{MetricsParams, SearchParams, metrics_instant, metrics_range, search};
 use std::collections::BTreeMap;
 
@@ -36,9 +38,9 @@ fn two_hundred_queries_answer_as_nested_loops_do() {
     println!("SEED={seed}");
     let random = SeededRandom::new(seed);
     let traces = traces(&random, TRACES);
-    let source = MemorySpans::default();
+    let source = Pruned::default();
     for trace in &traces {
-        source.push(&Tenant::default(), &trace.batch());
+        source.0.push(&Tenant::default(), &trace.batch());
     }
     let mut dealer = Dealer::new(&random);
     let (mut with_answer, mut selected) = (0, 0);
@@ -70,7 +72,7 @@ fn two_hundred_queries_answer_as_nested_loops_do() {
 /// Trace id to its span sets: span ids and attributes, as text.
 type Found = BTreeMap<String, Vec<String>>;
 
-fn searched(source: &MemorySpans, query: &str) -> Found {
+fn searched(source: &Pruned, query: &str) -> Found {
     let params = SearchParams { start_ns: START_NS, end_ns: END_NS, limit: usize::MAX, spans_per_set: 0 };
     let answer = search(source, &Tenant::default(), query, &params, &Budget::default()).expect(query);
     let mut found = Found::new();
@@ -98,7 +100,7 @@ fn assert_same(query: &str, found: &Found, expected: &Found) {
 /// Labels as text to samples.
 type Measured = BTreeMap<String, BTreeMap<i64, f64>>;
 
-fn measured(source: &MemorySpans, query: &str, instant: bool) -> Measured {
+fn measured(source: &Pruned, query: &str, instant: bool) -> Measured {
     let params = MetricsParams {
         start_ns: START_NS,
         end_ns: END_NS,

@@ -26,13 +26,13 @@ pub(crate) fn query_of_tags(tags: &[(String, String)], min_ns: Option<i64>, max_
     let mut conditions: Vec<String> = tags.iter().map(|(key, value)| tag_condition(key, value)).collect();
     conditions.extend(min_ns.map(|ns| format!("duration >= {ns}ns")));
     conditions.extend(max_ns.map(|ns| format!("duration <= {ns}ns")));
-    format!("{{ {} }}", conditions.join(" && "))
+    if conditions.is_empty() { "{ }".to_owned() } else { format!("{{ {} }}", conditions.join(" && ")) }
 }
 
 /// `status.code`, `name` and the root's fields are intrinsics under their older names; numbers and booleans match
 /// attributes of their own type and of text.
 fn tag_condition(key: &str, value: &str) -> String {
-    let quoted = language::traceql::quote(value);
+    let quoted = language::traceql::quote_string(value);
     match key {
         "name" => format!("name = {quoted}"),
         "status.code" | "status" if matches!(value, "ok" | "error" | "unset") => format!("status = {value}"),

@@ -50,6 +50,8 @@ pub(super) fn of_condition(expr: &FieldExpr, hints: &mut Vec<SpanHint>) {
             of_condition(lhs, hints);
             of_condition(rhs, hints);
         }
+        FieldExpr::Binary { op, .. }
+            if !op.is_comparison() && !matches!(op, BinaryOp::Regex | BinaryOp::NotRegex) => {}
         FieldExpr::Binary { op, lhs, rhs, .. } => match (&**lhs, &**rhs) {
             (FieldExpr::Field(field), FieldExpr::Static(value)) => {
                 hints.extend(of_term(*op, &field.name, value));
@@ -84,9 +86,42 @@ fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> 
         ) => Some(SpanHint::DurationMin(*ns)),
         (FieldName::Attribute { scope, name, .. }, BinaryOp::Equal, Static::Str(text)) => match scope {
             Some(AttrScope::Resource) if name == "service.name" => Some(SpanHint::Service(text.clone())),
-            _ => Some(SpanHint::AttrEquals(*scope, name.clone(), text.clone())),
+            // Not `AttrEquals`: an array that holds the text satisfies the condition, but not that hint.
+            _ => existence(field),
         },
         (FieldName::Attribute { .. }, BinaryOp::Equal, Static::Nil) | (FieldName::Intrinsic(_), ..) => None,
         (FieldName::Attribute { .. }, ..) => existence(field),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use language::traceql::{Body, check};
+
+    fn check_hints(query: &str, expected: &[SpanHint]) {
+        let Ok(Body::Search(pipeline)) = check(query).map(|query| query.body) else { panic!("{query}") };
+        assert_eq!(hints(&pipeline), expected, "{query}");
+    }
+
+    #[test]
+    fn only_what_every_answer_needs_is_hinted() {
+        let exists = |scope, key: &str| SpanHint::AttrExists(scope, key.to_owned());
+        let service = SpanHint::Service("a".to_owned());
+        check_hints("{ .a || true }", &[]);
+        check_hints("{ .a = nil }", &[]);
+        check_hints("{ !(.a = 1) }", &[]);
+        check_hints("{ .a != 1 && span.b }", &[exists(None, "a"), exists(Some(AttrScope::Span), "b")]);
+        check_hints(
+            "{ resource.service.name = \"a\" } >> { status = error }",
+            &[service.clone(), SpanHint::Error],
+        );
+        check_hints("{ resource.service.name = \"a\" } !>> { status = error }", &[SpanHint::Error]);
+        check_hints("{ resource.service.name = \"a\" } || { status = error }", &[]);
+        check_hints(
+            "{ duration >= 2ms } | count() > 1 | { rootServiceName = \"a\" }",
+            &[SpanHint::DurationMin(2_000_000), service],
+        );
+        check_hints("{ duration < 2ms || .a = 1 }", &[]);
     }
 }

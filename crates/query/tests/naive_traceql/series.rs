@@ -328,7 +328,8 @@ fn math(op: BinaryOp, lhs: Side, rhs: Side) -> Side {
 }
 
 fn order(labels: &Labels) -> String {
-    let parts: Vec<String> = plain(labels).iter().map(|(name, value)| format!("{name}\0{value:?}\0")).collect();
+    let parts: Vec<String> =
+        plain(labels).iter().map(|(name, value)| format!("{name}\0{value:?}\0")).collect();
     parts.concat()
 }
 

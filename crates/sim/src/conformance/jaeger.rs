@@ -83,7 +83,9 @@ fn judge(
             case.expected_fixtures.iter().filter_map(|name| ids.get(name)).flatten().copied().collect();
         match find(&case.query, spans) {
             Ok(found) if found == expected => result.passed += 1,
-            Ok(found) => result.failures.push(format!("{}: expected {expected:?}, found {found:?}", case.caption)),
+            Ok(found) => {
+                result.failures.push(format!("{}: expected {expected:?}, found {found:?}", case.caption))
+            }
             Err(error) => result.failures.push(format!("{}: {error}", case.caption)),
         }
     }
@@ -104,6 +106,7 @@ fn find(query: &Query, spans: &MemorySpans) -> Result<BTreeSet<TraceId>, String>
         duration_max_ns: query.duration_max,
         limit: query.num_traces,
     };
-    let found = find_traces(spans, &Tenant::default(), &asked, &Budget::default()).map_err(|error| error.to_string())?;
+    let found = find_traces(spans, &Tenant::default(), &asked, &Budget::default())
+        .map_err(|error| error.to_string())?;
     Ok(found.traces.iter().flat_map(|trace| &trace.spans).map(|row| row.trace_id).collect())
 }

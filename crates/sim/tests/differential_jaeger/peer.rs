@@ -75,7 +75,10 @@ impl Peer {
         command.arg("--config").arg(&path).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("jaeger starts");
         let peer = Self { child, directory, query, otlp };
-        peer.wait_for(|| peer.http(query, "GET", "/api/services", "").is_some() && TcpStream::connect(("127.0.0.1", otlp)).is_ok());
+        peer.wait_for(|| {
+            peer.http(query, "GET", "/api/services", "").is_some()
+                && TcpStream::connect(("127.0.0.1", otlp)).is_ok()
+        });
         peer
     }
 
@@ -122,7 +125,9 @@ impl Peer {
         if !query.operation.is_empty() {
             add("operation", &query.operation);
         }
-        for (name, duration_ns) in [("minDuration", query.duration_min_ns), ("maxDuration", query.duration_max_ns)] {
+        for (name, duration_ns) in
+            [("minDuration", query.duration_min_ns), ("maxDuration", query.duration_max_ns)]
+        {
             if duration_ns > 0 {
                 add(name, &format!("{}us", duration_ns / 1_000));
             }
