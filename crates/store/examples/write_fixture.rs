@@ -1,6 +1,5 @@
 //! Writes the data directory that the `formats` test reads: `cargo run -p store --example write_fixture -- DIRECTORY`.
 //! Run it once per format version, into `crates/store/tests/data/v<version>/`, and never again for an old one.
-#![allow(dead_code, reason = "the fixture also serves the test")]
 
 #[path = "../tests/common/fixture.rs"]
 mod fixture;

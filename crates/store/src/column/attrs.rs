@@ -163,11 +163,12 @@ impl<'a> AttrsBuilder<'a> {
         for (key, value) in list {
             let kind = value.kind();
             // Neighbours mostly have the same keys in the same order.
-            let last =
-                guess.and_then(|last| self.shapes.get(last as usize)).and_then(|last| last.get(shape.len()));
+            let neighbour = guess
+                .and_then(|guess| self.shapes.get(guess as usize))
+                .and_then(|pairs| pairs.get(shape.len()));
             let same =
                 |pair: &&u32| self.pairs.get(**pair as usize).is_some_and(|p| p.key == key && p.kind == kind);
-            let pair = last.filter(same).copied().unwrap_or_else(|| self.intern(key, kind));
+            let pair = neighbour.filter(same).copied().unwrap_or_else(|| self.intern(key, kind));
             if let Some(pair) = self.pairs.get_mut(pair as usize) {
                 pair.count += 1;
                 pair.values.push(value);

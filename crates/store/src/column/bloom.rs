@@ -19,7 +19,7 @@ const BITS_PER_TOKEN: usize = 16;
 /// Lines of a filter being built: 1 MiB.
 const BUILD_LINES: usize = 1 << 14;
 /// Hashes remembered to leave out what was just added.
-const RECENT: usize = 1 << 12;
+const RECENT: u64 = 1 << 12;
 /// Longest filter believed when read: 64 MiB.
 const LINES_MAX: usize = 1 << 20;
 
@@ -39,7 +39,7 @@ fn place(hash: u64) -> Line {
 
 fn line_of(hash: u64, lines: usize) -> usize {
     // `lines` is a power of two: the top bits choose, so that halving a filter joins neighbours.
-    if lines <= 1 { 0 } else { (hash >> (64 - lines.trailing_zeros())) as usize }
+    if lines <= 1 { 0 } else { usize::try_from(hash >> (64 - lines.trailing_zeros())).unwrap_or(0) }
 }
 
 /// Collects tokens.
@@ -56,7 +56,7 @@ impl Default for BloomBuilder {
     fn default() -> Self {
         Self {
             lines: vec![[0; LINE_WORDS]; BUILD_LINES],
-            recent: vec![0; RECENT],
+            recent: vec![0; usize::try_from(RECENT).unwrap_or(0)],
             distinct: 0,
             longest_with_digit: 0,
         }
@@ -79,8 +79,8 @@ impl BloomBuilder {
     /// Adds one token, of whatever bytes.
     pub fn add(&mut self, token: &[u8]) {
         let hash = xxh3_64(token);
-        let recent = &mut self.recent[hash as usize % RECENT];
-        if std::mem::replace(recent, hash) == hash {
+        let recent = self.recent.get_mut(usize::try_from(hash % RECENT).unwrap_or(0));
+        if recent.is_some_and(|recent| std::mem::replace(recent, hash) == hash) {
             return;
         }
         let bits = place(hash);
@@ -170,10 +170,22 @@ impl Bloom {
     }
 }
 
+/// Whether a byte belongs to a token.
+static IN_TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    loop {
+        table[byte as usize] = matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80..);
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
 /// The tokens of a text.
 pub fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80))
-        .filter(|token| !token.is_empty())
+    text.split(|byte| !IN_TOKEN[usize::from(*byte)]).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

@@ -25,10 +25,14 @@ pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
     writer.number(u64::from(repeated));
     if repeated {
         writer.count(distinct.len());
-        distinct.iter().for_each(|id| writer.raw.extend_from_slice(&id[..]));
+        for id in &distinct {
+            writer.raw.extend_from_slice(&id[..]);
+        }
         write_u32s(writer, &codes);
     } else {
-        ids.iter().for_each(|id| writer.raw.extend_from_slice(&id[..]));
+        for id in ids {
+            writer.raw.extend_from_slice(&id[..]);
+        }
     }
 }
 

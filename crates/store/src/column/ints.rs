@@ -41,7 +41,9 @@ pub fn write_ints(writer: &mut SegmentWriter, values: &[u64]) {
     };
     let Some(bytes) = bytes else {
         writer.number(VARINTS);
-        values.iter().for_each(|value| put_varint(&mut writer.text, *value));
+        for value in values {
+            put_varint(&mut writer.text, *value);
+        }
         return;
     };
     writer.number(mode);
@@ -95,7 +97,9 @@ fn width(values: &[u64]) -> usize {
 fn pack(values: &[u64]) -> Option<Vec<u8>> {
     let width = width(values);
     let mut plain = Vec::with_capacity(values.len() * width);
-    values.iter().for_each(|value| plain.extend_from_slice(&value.to_le_bytes()[..width]));
+    for value in values {
+        plain.extend_from_slice(&value.to_le_bytes()[..width]);
+    }
     compress(&plain)
 }
 

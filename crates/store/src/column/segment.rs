@@ -137,7 +137,7 @@ impl Pool {
     }
 
     fn varint(&mut self) -> Decoded<u64> {
-        self.parse(|reader| reader.varint())
+        self.parse(|reader: &mut Reader<'_>| reader.varint())
     }
 }
 

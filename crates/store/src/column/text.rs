@@ -34,12 +34,11 @@ pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
     }
     let dictionary = Dictionary::find(values, values.len() / 2);
     let few = dictionary.as_ref().is_some_and(|found| found.values.len() * DICTIONARY_VALUES <= values.len());
-    let plain_bytes = || dictionary.as_ref().map(|found| found.bytes_per_value() * values.len() as f64);
     if !few && values.len() >= TEMPLATE_VALUES_MIN {
         let trial = Trial::of(values, &[]);
-        if trial.templates()
-            < plain_bytes().map_or_else(|| trial.plain(), |bytes| bytes / trial.share(values))
-        {
+        let other =
+            dictionary.as_ref().map_or_else(|| trial.plain(), |found| found.bytes_of(trial.values.len()));
+        if trial.templates() < other {
             write_templates(writer, values, &[]);
             return;
         }
@@ -87,21 +86,16 @@ impl<'a> Trial<'a> {
         trial
     }
 
-    /// How many times as long the whole column is.
-    fn share(&self, values: &[&[u8]]) -> f64 {
-        values.len() as f64 / self.values.len().max(1) as f64
-    }
-
-    fn templates(&self) -> f64 {
+    fn templates(&self) -> usize {
         let mut writer = SegmentWriter::new();
         write_templates(&mut writer, &self.values, &self.ids);
-        writer.finish().len() as f64
+        writer.finish().len()
     }
 
-    fn plain(&self) -> f64 {
+    fn plain(&self) -> usize {
         let mut writer = SegmentWriter::new();
         write_plain(&mut writer, &self.values);
-        writer.finish().len() as f64
+        writer.finish().len()
     }
 }
 
@@ -121,7 +115,9 @@ pub(crate) fn write_plain(writer: &mut SegmentWriter, values: &[&[u8]]) {
     writer.number(PLAIN);
     let lengths: Vec<u64> = values.iter().map(|value| value.len() as u64).collect();
     write_ints(writer, &lengths);
-    values.iter().for_each(|value| writer.text.extend_from_slice(value));
+    for value in values {
+        writer.text.extend_from_slice(value);
+    }
 }
 
 fn write_constant(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
@@ -215,11 +211,12 @@ impl<'a> Dictionary<'a> {
         Some(found)
     }
 
-    /// What a value takes, roughly: its code, and its share of the texts, which zstd makes about half as long.
-    fn bytes_per_value(&self) -> f64 {
+    /// What `count` of the values take, roughly: their codes, and their share of the texts, which zstd makes about half
+    /// as long.
+    fn bytes_of(&self, count: usize) -> usize {
         let texts: usize = self.values.iter().map(|value| value.len()).sum();
-        let code_bits = (self.values.len() as f64).log2();
-        code_bits / 8.0 + texts as f64 / 2.0 / self.codes.len().max(1) as f64
+        let code_bits = self.values.len().max(2).ilog2() as usize + 1;
+        count * code_bits / 8 + texts / 2 * count / self.codes.len().max(1)
     }
 
     fn write(&self, writer: &mut SegmentWriter) {

@@ -1,1 +1,73 @@
+use super::block::{self, Row};
+use super::index::LogIndex;
+use super::*;
+use crate::signal::Memory;
+use model::{Labels, SpanId, TraceId};
+use proptest::prelude::*;
 
+fn batch() -> LogBatch {
+    let mut batch = LogBatch::default();
+    for stream in 0..3 {
+        batch.push_stream(Labels::from_pairs([("app", format!("app-{stream}"))]));
+        for at in 0..200_i64 {
+            let line = format!("request {at} took {}ms by user{} häuser\n\tat x", at * 7 % 100, at * at);
+            let ids = (TraceId([u8::try_from(at % 50).unwrap_or(0); 16]), SpanId([7; 8]));
+            let user = at.to_string();
+            batch.push_entry(at * 1_000_003, &line, [("user", user.as_str()), ("node", "n")], ids);
+        }
+    }
+    batch
+}
+
+#[test]
+fn the_payload_is_the_batch() {
+    let batch = batch();
+    let mut payload = Vec::new();
+    Logs::encode(&batch, &mut payload);
+    assert_eq!(Logs::decode(&payload), Ok(batch));
+    for len in (0..payload.len()).step_by(251) {
+        assert!(Logs::decode(&payload[..len]).is_err(), "first {len} bytes");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_damaged_payload_does_not_panic(at in any::<usize>(), to in any::<u8>()) {
+        let mut payload = Vec::new();
+        Logs::encode(&batch(), &mut payload);
+        let len = payload.len();
+        payload[at % len] = to;
+        if let Ok(batch) = Logs::decode(&payload) {
+            // What decodes can be kept and written.
+            Memory::apply(&LogMemory::default(), batch);
+        }
+    }
+
+    #[test]
+    fn a_damaged_block_does_not_panic(segment in 0_usize..5, at in any::<usize>(), to in any::<u8>()) {
+        let batch = batch();
+        let rows: Vec<Row<'_>> = batch.entries.iter().map(|entry| Row { stream: 0, batch: &batch, entry }).collect();
+        let encoded = block::encode(&rows, 0);
+        let mut bytes = encoded.segments.get(segment).unwrap_or(&encoded.bloom).clone();
+        let len = bytes.len();
+        bytes[at % len] = to;
+        let _ = block::decode_times(&bytes, rows.len());
+        let _ = block::decode_ids(&bytes, rows.len());
+        let _ = block::decode_lines(&bytes, rows.len());
+        let _ = block::decode_metadata(&bytes, rows.len());
+        let _ = block::decode_bloom(&bytes);
+        let _ = LogIndex::decode(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_damage_or_a_block(bytes in prop::collection::vec(any::<u8>(), 0..200), rows in 0_usize..1000) {
+        let _ = Logs::decode(&bytes);
+        let _ = block::decode_times(&bytes, rows);
+        let _ = block::decode_ids(&bytes, rows);
+        let _ = block::decode_lines(&bytes, rows);
+        let _ = block::decode_metadata(&bytes, rows);
+        let _ = block::decode_bloom(&bytes);
+        let _ = LogIndex::decode(&bytes);
+    }
+}

@@ -84,7 +84,7 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
 fn days(rows: Vec<Row<'_>>) -> BTreeMap<i64, Vec<Row<'_>>> {
     let day = |row: &Row<'_>| day_of(ms_of(row.entry.ts_ns));
     let days: BTreeSet<i64> = rows.iter().map(day).collect();
-    let oldest = days.iter().rev().take(PART_DAYS_MAX).last().copied().unwrap_or(0);
+    let oldest = days.iter().rev().nth(PART_DAYS_MAX - 1).or(days.first()).copied().unwrap_or(0);
     let mut by_day: BTreeMap<i64, Vec<Row<'_>>> = BTreeMap::new();
     for row in rows {
         by_day.entry(day(&row).max(oldest)).or_default().push(row);

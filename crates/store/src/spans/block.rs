@@ -125,7 +125,9 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
 
 fn encode_spans(rows: &[Row<'_>], sources: &Sources<'_>) -> Vec<u8> {
     let mut writer = SegmentWriter::new();
-    rows.iter().for_each(|row| writer.raw.extend_from_slice(&row.span.span_id.0));
+    for row in rows {
+        writer.raw.extend_from_slice(&row.span.span_id.0);
+    }
     let mut parents = Vec::with_capacity(rows.len());
     let mut elsewhere = Vec::new();
     let mut starts = Vec::with_capacity(rows.len());
@@ -183,7 +185,9 @@ fn push_parents(trace: &[Row<'_>], parents: &mut Vec<u32>, elsewhere: &mut Vec<[
 fn encode_attrs(rows: &[Row<'_>], names: &mut BTreeSet<(AttrScope, String)>) -> Vec<u8> {
     let mut writer = SegmentWriter::new();
     let mut lists = AttrsBuilder::default();
-    rows.iter().for_each(|row| lists.push(list(row.batch, &row.span.attrs)));
+    for row in rows {
+        lists.push(list(row.batch, &row.span.attrs));
+    }
     lists.write(&mut writer);
     note(names, AttrScope::Span, &lists);
     writer.finish()
@@ -372,8 +376,12 @@ fn filter(rows: &[Row<'_>], sources: &Sources<'_>, bytes_max: usize) -> Vec<u8> 
             add(row.batch, &resource.attrs);
         }
     }
-    rows.iter().for_each(|row| add(row.batch, &row.span.attrs));
-    rows.iter().for_each(|row| builder.add(row.span.name.bytes(&row.batch.arena)));
+    for row in rows {
+        add(row.batch, &row.span.attrs);
+    }
+    for row in rows {
+        builder.add(row.span.name.bytes(&row.batch.arena));
+    }
     builder.finish(bytes_max).to_bytes()
 }
 

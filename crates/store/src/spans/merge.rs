@@ -118,7 +118,9 @@ fn find(inputs: &mut [Input]) -> Result<Vec<Found>, PartError> {
     found.sort_by_key(|piece| (piece.id, piece.input, piece.block));
     for trace in found.chunk_by_mut(|a, b| a.id == b.id) {
         let start_ns = trace.iter().map(|piece| piece.start_ns).min().unwrap_or(0);
-        trace.iter_mut().for_each(|piece| piece.start_ns = start_ns);
+        for piece in trace {
+            piece.start_ns = start_ns;
+        }
     }
     // Stable: the pieces of a trace stay together and in order.
     found.sort_by_key(|piece| (piece.start_ns, piece.id));

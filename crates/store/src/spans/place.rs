@@ -201,10 +201,10 @@ impl OpenBlock {
                 self.mark(*scope, &mut hits, |attrs, on_row| attrs.rows_having(key, on_row));
             }
         }
-        let hit = |rows: &Range<u32>| {
+        let any_of = |rows: &Range<u32>| {
             hits.get(rows.start as usize..rows.end as usize).is_some_and(|rows| rows.contains(&true))
         };
-        let traces = table.pieces.iter().enumerate().filter(|(_, piece)| hit(&piece.rows));
+        let traces = table.pieces.iter().enumerate().filter(|(_, piece)| any_of(&piece.rows));
         traces.for_each(|(at, _)| on_trace(at));
         Ok(())
     }

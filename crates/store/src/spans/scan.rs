@@ -267,8 +267,8 @@ impl<'a> Scan<'a> {
         for (at, mut pieces) in places {
             pieces.sort_by_key(|(_, _, rows)| rows.start);
             let (batch, copier) = (&mut batch, &mut copier);
-            let copied = self.read(at, |place| {
-                let mut copied = Vec::new();
+            let of_place = self.read(at, |place| {
+                let mut of_place = Vec::new();
                 if let Place::Block(open) = place {
                     open.next_batch();
                 }
@@ -279,14 +279,16 @@ impl<'a> Scan<'a> {
                         Place::Memory(chunk) => {
                             let rows =
                                 chunk.order.get(rows.start as usize..rows.end as usize).unwrap_or_default();
-                            rows.iter().for_each(|row| copier.copy(at, &chunk.batch, *row, batch));
+                            for row in rows {
+                                copier.copy(at, &chunk.batch, *row, batch);
+                            }
                         }
                     }
-                    copied.extend(std::iter::repeat_n(number, batch.spans.len() - before));
+                    of_place.extend(std::iter::repeat_n(number, batch.spans.len() - before));
                 }
-                Ok(copied)
+                Ok(of_place)
             })?;
-            numbers.extend(copied);
+            numbers.extend(of_place);
             // What was copied of a place before it turned out damaged is not named by a number.
             batch.spans.truncate(numbers.len());
         }

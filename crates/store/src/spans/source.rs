@@ -83,9 +83,19 @@ fn names_of_batch(batch: &SpanBatch, names: &mut BTreeSet<(AttrScope, String)>) 
             }
         }
     };
-    batch.resources.iter().for_each(|resource| add(AttrScope::Resource, &resource.attrs));
-    batch.scopes.iter().for_each(|scope| add(AttrScope::Instrumentation, &scope.attrs));
-    batch.spans.iter().for_each(|span| add(AttrScope::Span, &span.attrs));
-    batch.events.iter().for_each(|event| add(AttrScope::Event, &event.attrs));
-    batch.links.iter().for_each(|link| add(AttrScope::Link, &link.attrs));
+    for resource in &batch.resources {
+        add(AttrScope::Resource, &resource.attrs);
+    }
+    for scope in &batch.scopes {
+        add(AttrScope::Instrumentation, &scope.attrs);
+    }
+    for span in &batch.spans {
+        add(AttrScope::Span, &span.attrs);
+    }
+    for event in &batch.events {
+        add(AttrScope::Event, &event.attrs);
+    }
+    for link in &batch.links {
+        add(AttrScope::Link, &link.attrs);
+    }
 }

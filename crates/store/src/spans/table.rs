@@ -61,7 +61,9 @@ pub(super) struct TraceTable {
 /// Appends the table; `services` are those of each piece.
 pub(super) fn write(writer: &mut SegmentWriter, pieces: &[Piece], services: &[BTreeSet<&str>]) {
     writer.count(pieces.len());
-    pieces.iter().for_each(|piece| writer.raw.extend_from_slice(&piece.id.0));
+    for piece in pieces {
+        writer.raw.extend_from_slice(&piece.id.0);
+    }
     write_u32s(writer, &pieces.iter().map(|piece| piece.rows.end - piece.rows.start).collect::<Vec<_>>());
     write_signed(writer, &pieces.iter().map(|piece| piece.min_ns).collect::<Vec<_>>());
     write_ints(writer, &pieces.iter().map(|piece| piece.max_ns.abs_diff(piece.min_ns)).collect::<Vec<_>>());

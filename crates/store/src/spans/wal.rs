@@ -18,9 +18,13 @@ pub(super) fn encode(batch: &SpanBatch, out: &mut Vec<u8>) {
     out.push(VERSION);
     put_bytes(out, &batch.arena);
     put_varint(out, batch.attrs.len() as u64);
-    batch.attrs.iter().for_each(|attr| put_attr(attr, out));
+    for attr in &batch.attrs {
+        put_attr(attr, out);
+    }
     put_varint(out, batch.resources.len() as u64);
-    batch.resources.iter().for_each(|resource| put_range(&resource.attrs, out));
+    for resource in &batch.resources {
+        put_range(&resource.attrs, out);
+    }
     put_varint(out, batch.scopes.len() as u64);
     for scope in &batch.scopes {
         put_text(scope.name, out);
@@ -41,7 +45,9 @@ pub(super) fn encode(batch: &SpanBatch, out: &mut Vec<u8>) {
         put_range(&link.attrs, out);
     }
     put_varint(out, batch.spans.len() as u64);
-    batch.spans.iter().for_each(|span| put_span(span, out));
+    for span in &batch.spans {
+        put_span(span, out);
+    }
 }
 
 fn put_text(text: Text, out: &mut Vec<u8>) {

@@ -20,7 +20,9 @@ pub(super) fn seal(memory: &SpanMemory, sink: &mut PartSink<'_>) -> Result<(), P
     rows.sort_by_key(|row| row.span.trace_id);
     let mut traces: Vec<Vec<Row<'_>>> =
         rows.chunk_by(|a, b| a.span.trace_id == b.span.trace_id).map(<[_]>::to_vec).collect();
-    traces.iter_mut().for_each(|trace| arrange(trace));
+    for trace in &mut traces {
+        arrange(trace);
+    }
     traces.sort_by_key(|trace| trace.first().map(|row| row.span.start_ns));
     for (day, traces) in days(traces) {
         let mut part = SpanPartWriter::begin(sink, day)?;
@@ -46,7 +48,7 @@ fn arrange(trace: &mut Vec<Row<'_>>) {
 fn days(traces: Vec<Vec<Row<'_>>>) -> BTreeMap<i64, Vec<Vec<Row<'_>>>> {
     let day = |trace: &Vec<Row<'_>>| trace.first().map_or(0, |row| day_of(ms_of(row.span.start_ns)));
     let days: BTreeSet<i64> = traces.iter().map(day).collect();
-    let oldest = days.iter().rev().take(PART_DAYS_MAX).last().copied().unwrap_or(0);
+    let oldest = days.iter().rev().nth(PART_DAYS_MAX - 1).or(days.first()).copied().unwrap_or(0);
     let mut by_day: BTreeMap<i64, Vec<Vec<Row<'_>>>> = BTreeMap::new();
     for trace in traces {
         by_day.entry(day(&trace).max(oldest)).or_default().push(trace);

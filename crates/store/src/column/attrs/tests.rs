@@ -43,7 +43,9 @@ type Row = Vec<(String, Owned)>;
 
 fn encode(rows: &[Row]) -> Vec<u8> {
     let mut builder = AttrsBuilder::default();
-    rows.iter().for_each(|row| builder.push(row.iter().map(|(key, value)| (key.as_bytes(), value.raw()))));
+    for row in rows {
+        builder.push(row.iter().map(|(key, value)| (key.as_bytes(), value.raw())));
+    }
     let mut writer = SegmentWriter::new();
     builder.write(&mut writer);
     writer.finish()
@@ -111,6 +113,7 @@ fn value() -> impl Strategy<Value = Owned> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_lists_come_back(rows in prop::collection::vec(prop::collection::vec(("[a-d]{0,2}|rare|user", value()), 0..6), 0..150)) {
         check(&rows);

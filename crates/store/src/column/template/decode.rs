@@ -121,7 +121,7 @@ impl TemplateColumn {
             for part in &template.parts {
                 match part {
                     Part::Text(range) => {
-                        out.extend_from_slice(template.key.get(range.clone()).unwrap_or_default())
+                        out.extend_from_slice(template.key.get(range.clone()).unwrap_or_default());
                     }
                     Part::Slot(slot) => {
                         if let Some(slot) = self.slots.get(*slot) {

@@ -31,6 +31,10 @@ struct Table<'a> {
     templates: Vec<Template<'a>>,
 }
 
+/// After this many pieces the first tokeniser, when it found a new template for one in [`HOPELESS_SHARE`] of them, is given up.
+const HOPELESS_PIECES: usize = 4096;
+const HOPELESS_SHARE: usize = 4;
+
 /// No template: the piece is kept whole.
 const NONE: u32 = u32::MAX;
 
@@ -76,7 +80,7 @@ pub struct Templates<'a> {
     per_row: Vec<u32>,
     /// Template of each piece.
     codes: Vec<u32>,
-    templates: Vec<Template<'a>>,
+    found: Vec<Template<'a>>,
 }
 
 impl<'a> Templates<'a> {
@@ -112,19 +116,19 @@ impl<'a> Templates<'a> {
             });
         }
         templates.push(whole);
-        Self { per_row, codes, templates }
+        Self { per_row, codes, found: templates }
     }
 
     /// Appends the column.
     pub fn write(&self, writer: &mut SegmentWriter) {
         write_u32s(writer, &self.per_row);
-        writer.count(self.templates.len());
-        for template in &self.templates {
+        writer.count(self.found.len());
+        for template in &self.found {
             writer.bytes(&template.key);
         }
         write_u32s(writer, &self.codes);
         let (whole, templates) =
-            self.templates.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
+            self.found.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
         for slot in templates.iter().flat_map(|template| &template.slots) {
             write_slot(writer, slot);
         }
@@ -146,6 +150,10 @@ fn sort<'a>(
     let no_ids = RowIds::default();
     let mut codes = Vec::with_capacity(pieces.len());
     for (at, (piece, row)) in pieces.iter().enumerate() {
+        if at == HOPELESS_PIECES && !wide && table.templates.len() * HOPELESS_SHARE > at {
+            *table = Table::default();
+            return vec![NONE; pieces.len()];
+        }
         if !wanted(at) {
             codes.push(NONE);
             continue;

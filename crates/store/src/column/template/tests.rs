@@ -100,6 +100,7 @@ fn verdicts_never_lose_a_line() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_lines_come_back(lines in prop::collection::vec("[a-f0-9 \\\\n\n.:x-zé]{0,40}", 0..200)) {
         check_lines(&lines);

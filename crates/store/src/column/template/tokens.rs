@@ -44,18 +44,20 @@ const FORBIDDEN: u8 = 8;
 /// What a byte is; bytes of multi-byte characters count as letters.
 static CLASS: [u8; 256] = {
     let mut class = [DELIMITER; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        class[byte] = match byte as u8 {
+    let mut byte: u8 = 0;
+    loop {
+        class[byte as usize] = match byte {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'f' => HEX_LETTER,
             b'g'..=b'z' | b'A'..=b'Z' | 0x80..=0xF7 => LETTER,
             MARKER_MIN..=0xFF => FORBIDDEN,
             _ => DELIMITER,
         };
+        if byte == u8::MAX {
+            break class;
+        }
         byte += 1;
     }
-    class
 };
 
 fn class(byte: u8) -> u8 {
@@ -86,30 +88,35 @@ pub(super) fn tokenize<'a>(
     key: &mut Vec<u8>,
     vars: &mut Vec<&'a [u8]>,
 ) -> bool {
-    let mut rest = piece;
-    while !rest.is_empty() {
-        let gap = rest.iter().position(|byte| class(*byte) != DELIMITER).unwrap_or(rest.len());
-        let (delimiters, after) = rest.split_at(gap);
-        key.extend_from_slice(delimiters);
-        let mut seen = 0;
-        let mut len = 0;
-        for byte in after {
+    let mut at = 0;
+    // Where the text begins that is not in the key yet: it is copied in one go when a slot comes.
+    let mut kept = 0;
+    while let Some(byte) = piece.get(at) {
+        let mut seen = class(*byte);
+        let start = at;
+        at += 1;
+        if seen == DELIMITER {
+            continue;
+        }
+        while let Some(byte) = piece.get(at) {
             let class = class(*byte);
             if class == DELIMITER {
                 break;
             }
             seen |= class;
-            len += 1;
+            at += 1;
         }
         if seen & FORBIDDEN != 0 {
             return false;
         }
-        let (run, after) = after.split_at(len);
-        if !run.is_empty() {
-            push_run(run, seen, wide, ids, key, vars);
+        let is_word = seen & DIGIT == 0 && (seen & LETTER != 0 || at - start < HEX_MIN);
+        if wide || !is_word {
+            key.extend_from_slice(&piece[kept..start]);
+            push_run(&piece[start..at], seen, wide, ids, key, vars);
+            kept = at;
         }
-        rest = after;
     }
+    key.extend_from_slice(&piece[kept..]);
     true
 }
 
@@ -155,11 +162,11 @@ fn push_mixed<'a>(run: &'a [u8], wide: bool, key: &mut Vec<u8>, vars: &mut Vec<&
         return;
     }
     for part in run.chunk_by(|a, b| is_digit(*a) == is_digit(*b)) {
-        if !is_digit(part[0]) {
-            push_word(part, wide, key, vars);
-        } else {
+        if is_digit(part[0]) {
             key.push(if part.len() <= DIGITS_MAX { DIGITS } else { WORD });
             vars.push(part);
+        } else {
+            push_word(part, wide, key, vars);
         }
     }
 }

@@ -51,6 +51,7 @@ fn every_form_comes_back_and_is_small() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_bytes_come_back(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..30), 0..100)) {
         check(&values);
