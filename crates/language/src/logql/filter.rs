@@ -14,7 +14,7 @@ impl Parser {
             let mut terms = 0;
             while parser.take("or") {
                 parser.check_operand()?;
-                terms = parser.count_term(terms)?;
+                terms = Self::count_term(terms)?;
                 left = LabelFilter::Or(Box::new(left), Box::new(parser.conjunction()?));
             }
             Ok(left)
@@ -30,7 +30,7 @@ impl Parser {
             } else if !matches!(self.peek(), Kind::Identifier(_) | Kind::Punct("(")) {
                 return Ok(left);
             }
-            terms = self.count_term(terms)?;
+            terms = Self::count_term(terms)?;
             left = LabelFilter::And(Box::new(left), Box::new(self.condition()?));
         }
     }
@@ -41,7 +41,7 @@ impl Parser {
     }
 
     /// Terms nest to the left, so their number is a depth.
-    fn count_term(&self, terms: usize) -> Result<usize, ParseError> {
+    fn count_term(terms: usize) -> Result<usize, ParseError> {
         if terms >= DEPTH_MAX {
             return Err(ParseError::meaning(format!("more than {DEPTH_MAX} conditions in one filter")));
         }

@@ -89,16 +89,16 @@ impl Parser {
 
     pub(super) fn unexpected(&self, expecting: &[&str]) -> ParseError {
         let last = self.tokens.last();
-        let Some(token) = self.tokens.get(self.next).or(last) else {
+        let Some(found) = self.tokens.get(self.next).or(last) else {
             return ParseError::meaning("syntax error: unexpected $end");
         };
-        let name = token.kind.name();
-        let list = if expecting.is_empty() {
+        let name = found.kind.name();
+        let wanted = if expecting.is_empty() {
             String::new()
         } else {
             format!(", expecting {}", expecting.join(" or "))
         };
-        ParseError::at(token.at, format!("syntax error: unexpected {name}{list}"))
+        ParseError::at(found.at, format!("syntax error: unexpected {name}{wanted}"))
     }
 
     pub(super) fn identifier(&mut self, expecting: &[&str]) -> Result<String, ParseError> {

@@ -3,6 +3,7 @@
 use super::ast::{BinaryExpr, Expr, Grouping, LogExpr, RangeExpr, Stage, VectorExpr};
 use super::printer::{interval, number, selector};
 use super::units::quote;
+use std::fmt::Write;
 
 /// Longest line that is left as it is, in characters.
 const LINE_CHARS_MAX: usize = 100;
@@ -48,9 +49,9 @@ fn lines(log: &LogExpr, level: usize) -> String {
     for stage in &log.stages {
         let filter = matches!(stage, Stage::Line(_));
         if filter && after_filter {
-            out.push_str(&format!(" {stage}"));
+            let _ = write!(out, " {stage}");
         } else {
-            out.push_str(&format!("\n{}{stage}", pad(level + 1)));
+            let _ = write!(out, "\n{}{stage}", pad(level + 1));
         }
         after_filter = filter;
     }
@@ -60,19 +61,19 @@ fn lines(log: &LogExpr, level: usize) -> String {
 fn range_lines(expr: &RangeExpr, level: usize) -> String {
     let mut out = format!("{}{}(\n", pad(level), expr.op.as_str());
     if let Some(param) = expr.param {
-        out.push_str(&format!("{}{},\n", pad(level + 1), number(param)));
+        let _ = writeln!(out, "{}{},", pad(level + 1), number(param));
     }
     out.push_str(&layout(&Expr::Log(expr.range.log.clone()), level + 1));
     if let Some(unwrap) = &expr.range.unwrap {
         let text = unwrap.to_string();
         for part in text.split_inclusive(" | ").map(|part| part.trim_end_matches(" | ")) {
             let part = part.trim_start_matches("| ");
-            out.push_str(&format!("\n{}| {part}", pad(level + 2)));
+            let _ = write!(out, "\n{}| {part}", pad(level + 2));
         }
     }
-    out.push_str(&format!(" {}\n{})", interval(&expr.range), pad(level)));
+    let _ = write!(out, " {}\n{})", interval(&expr.range), pad(level));
     if let Some(grouping) = &expr.grouping {
-        out.push_str(&format!(" {}", spaced(grouping)));
+        let _ = write!(out, " {}", spaced(grouping));
     }
     out
 }
@@ -81,10 +82,10 @@ fn vector_lines(expr: &VectorExpr, level: usize) -> String {
     let grouping = expr.grouping.as_ref().map(|g| format!(" {}", spaced(g))).unwrap_or_default();
     let mut out = format!("{}{}{grouping}(\n", pad(level), expr.op.as_str());
     if let Some(param) = expr.param {
-        out.push_str(&format!("{}{param},\n", pad(level + 1)));
+        let _ = writeln!(out, "{}{param},", pad(level + 1));
     }
     out.push_str(&layout(&expr.inner, level + 1));
-    out.push_str(&format!("\n{})", pad(level)));
+    let _ = write!(out, "\n{})", pad(level));
     out
 }
 

@@ -231,9 +231,9 @@ impl BinOp {
             Self::Add => a + b,
             Self::Sub => a - b,
             Self::Mul => a * b,
-            Self::Div if b == 0.0 => f64::NAN,
+            Self::Or | Self::And | Self::Unless => f64::NAN,
+            Self::Div | Self::Mod if b == 0.0 => f64::NAN,
             Self::Div => a / b,
-            Self::Mod if b == 0.0 => f64::NAN,
             Self::Mod => a % b,
             Self::Pow => a.powf(b),
             Self::Eq => truth(a == b),
@@ -242,7 +242,6 @@ impl BinOp {
             Self::Ge => truth(a >= b),
             Self::Lt => truth(a < b),
             Self::Le => truth(a <= b),
-            Self::Or | Self::And | Self::Unless => f64::NAN,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Numbers with units as LogQL reads them, both in queries and in label values: Go durations, byte sizes, floats.
 
+use std::borrow::Cow;
+use std::fmt::Write;
+
 /// Nanoseconds per unit of a duration literal.
 const DURATION_UNITS: &[(&str, f64)] = &[
     ("ns", 1.0),
@@ -120,7 +123,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     Ok(bytes as u64)
 }
 
-/// Reads a float as Go's `strconv.ParseFloat` does: decimal, hexadecimal with `p`, underscores no, `inf`, `nan`.
+/// Reads a float as Go's `strconv.ParseFloat` does: decimal, hexadecimal with `p`, underscores between digits, `inf`, `nan`.
 ///
 /// # Errors
 /// Go's sentence.
@@ -137,11 +140,25 @@ pub fn parse_float(text: &str) -> Result<f64, String> {
     if !body.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Err(invalid());
     }
-    let value: f64 = body.parse().map_err(|_| invalid())?;
+    let value: f64 = ungrouped(body).and_then(|body| body.parse().ok()).ok_or_else(invalid)?;
     if value.is_infinite() {
         return Err(format!("strconv.ParseFloat: parsing {}: value out of range", quote(text)));
     }
     Ok(sign * value)
+}
+
+/// Digits without the underscores between them; `None` when one stands elsewhere.
+fn ungrouped(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(Cow::Borrowed(text));
+    }
+    let digit = |part: &str, last: bool| {
+        let edge = if last { part.bytes().last() } else { part.bytes().next() };
+        edge.is_some_and(|b| b.is_ascii_digit())
+    };
+    let parts: Vec<&str> = text.split('_').collect();
+    let between = parts.windows(2).all(|pair| digit(pair[0], true) && digit(pair[1], false));
+    between.then(|| Cow::Owned(parts.concat()))
 }
 
 /// `1.8p3` after the `0x`; an exponent is required.
@@ -248,13 +265,13 @@ pub fn range_text(ns: i64) -> String {
     let always = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
     for (unit, scale) in exact {
         if rest % scale == 0 && rest >= scale {
-            out.push_str(&format!("{}{unit}", rest / scale));
+            let _ = write!(out, "{}{unit}", rest / scale);
             rest = 0;
         }
     }
     for (unit, scale) in always {
         if rest >= scale {
-            out.push_str(&format!("{}{unit}", rest / scale));
+            let _ = write!(out, "{}{unit}", rest / scale);
             rest %= scale;
         }
     }
@@ -277,7 +294,9 @@ pub fn quote(text: &str) -> String {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             '\u{b}' => out.push_str("\\v"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c if (c as u32) < 0x20 || c == '\u{7f}' => {
+                let _ = write!(out, "\\x{:02x}", c as u32);
+            }
             c => out.push(c),
         }
     }
@@ -380,12 +399,17 @@ mod tests {
 
     #[test]
     fn floats_read_as_in_go() {
-        for (text, value) in
-            [("0x1p3", 8.0), ("0X1.8p3", 12.0), ("1e3", 1000.0), ("-.5", -0.5), ("+Inf", f64::INFINITY)]
-        {
+        for (text, value) in [
+            ("0x1p3", 8.0),
+            ("0X1.8p3", 12.0),
+            ("1e3", 1000.0),
+            ("1_000", 1000.0),
+            ("-.5", -0.5),
+            ("+Inf", f64::INFINITY),
+        ] {
             assert_eq!(parse_float(text), Ok(value), "{text}");
         }
-        for bad in ["0o17", "0x10", "", " 1", "1_0", "e"] {
+        for bad in ["0o17", "0x10", "", " 1", "1__0", "_1", "e"] {
             assert!(parse_float(bad).is_err(), "{bad:?}");
         }
     }

@@ -149,10 +149,12 @@ impl LogError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::BadQuery(_) | Self::Pipeline(_) | Self::Limit(_) => 400,
+            Self::BadQuery(_)
+            | Self::Pipeline(_)
+            | Self::Limit(_)
+            | Self::Scan(ScanError::TooMuch { .. }) => 400,
             Self::Scan(ScanError::Canceled) => 499,
             Self::Scan(ScanError::Timeout) => 504,
-            Self::Scan(ScanError::TooMuch { .. }) => 400,
             Self::Scan(ScanError::Storage(_)) => 500,
         }
     }

@@ -47,9 +47,7 @@ impl Condition {
             }
             Self::Or(a, b) => a.keeps(record) || b.keeps(record),
             Self::Text(name, matcher) => matcher.matches(record.get(*name).unwrap_or_default()),
-            Self::Number(name, op, value) => {
-                compare(record, *name, *op, value, |text| units::parse_float(text))
-            }
+            Self::Number(name, op, value) => compare(record, *name, *op, value, units::parse_float),
             Self::Duration(name, op, ns) => compare(record, *name, *op, ns, units::parse_go_duration),
             Self::Bytes(name, op, bytes) => compare(record, *name, *op, bytes, units::parse_bytes),
             Self::Ip(name, equal, ip) => {

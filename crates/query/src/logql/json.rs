@@ -103,6 +103,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps to the next member of the object begun; `None` at a fault, `Some(None)` at its end.
+    #[expect(clippy::option_option, reason = "a fault and the end are two answers")]
     fn member(&mut self, first: bool) -> Option<Option<&'a str>> {
         match self.peek()? {
             b'}' => {

@@ -14,7 +14,7 @@ pub(super) struct LineMatcher {
 }
 
 enum Test {
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     AnyOf(AhoCorasick),
     Regex(Regex),
     Pattern(Pattern),
@@ -30,7 +30,7 @@ impl LineMatcher {
             match (operand, filter.op) {
                 (Operand::Text(text), LineOp::Contains | LineOp::NotContains) => literals.push(text),
                 (Operand::Text(text), LineOp::Regex | LineOp::NotRegex) => {
-                    tests.push(Test::Regex(search_regex(text)?))
+                    tests.push(Test::Regex(search_regex(text)?));
                 }
                 (Operand::Text(text), LineOp::Pattern | LineOp::NotPattern) => {
                     tests.push(Test::Pattern(Pattern::filter(text)?));
@@ -43,7 +43,7 @@ impl LineMatcher {
         }
         match literals.as_slice() {
             [] => {}
-            [one] => tests.insert(0, Test::Contains(Finder::new(one).into_owned())),
+            [one] => tests.insert(0, Test::Contains(Box::new(Finder::new(one).into_owned()))),
             many => tests.insert(0, Test::AnyOf(AhoCorasick::new(many).map_err(|error| error.to_string())?)),
         }
         Ok(Self { negative: filter.op.is_negative(), tests })

@@ -118,7 +118,7 @@ pub(super) fn extract_fields(record: &mut Record, line: &str, strict: bool, fiel
             }
             Item::Bad(message) if strict => {
                 record.fail(LOGFMT_ERROR, message);
-                return;
+                break;
             }
             Item::Bad(_) => {}
         }

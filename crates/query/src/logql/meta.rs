@@ -143,8 +143,8 @@ pub fn volume_range(
     step_ms: i64,
     budget: &Budget,
 ) -> Result<Vec<LogSeries>, LogError> {
-    let step_ns = step_ms.saturating_mul(1_000_000);
-    if step_ns <= 0 || params.end_ns.saturating_sub(params.start_ns) / step_ns > POINTS_MAX {
+    let width_ns = step_ms.saturating_mul(1_000_000);
+    if width_ns <= 0 || params.end_ns.saturating_sub(params.start_ns) / width_ns > POINTS_MAX {
         return Err(LogError::BadQuery(format!(
             "step must be positive and make at most {POINTS_MAX} points"
         )));
@@ -152,7 +152,7 @@ pub fn volume_range(
     let mut series: BTreeMap<LabelSet, Vec<(i64, f64)>> = BTreeMap::new();
     let mut start_ns = params.start_ns;
     while start_ns < params.end_ns {
-        let end_ns = start_ns.saturating_add(step_ns).min(params.end_ns);
+        let end_ns = start_ns.saturating_add(width_ns).min(params.end_ns);
         for (labels, bytes) in grouped(source, tenant, params, MetaRange { start_ns, end_ns }, budget)? {
             series.entry(labels).or_default().push((end_ns / 1_000_000 - 1, float(bytes)));
         }

@@ -192,9 +192,9 @@ pub(super) fn check_parsers(log: &LogExpr) -> Result<(), ParseError> {
 }
 
 fn regexp(pattern: &str, names: &mut Names) -> Result<Compiled, String> {
-    let named = named_groups(pattern);
+    let groups_named = named_groups(pattern);
     if let Some((_, name)) =
-        named.iter().enumerate().find(|(at, name)| named.iter().take(*at).any(|n| n == *name))
+        groups_named.iter().enumerate().find(|(at, name)| groups_named.iter().take(*at).any(|n| n == *name))
     {
         return Err(format!("invalid regexp parser: duplicate extracted label name '{name}'"));
     }
@@ -298,7 +298,7 @@ impl Compiled {
             }
             Self::Drop(fields) => drop_fields(record, fields),
             Self::Keep(fields) => {
-                record.retain(|name, value| fields.iter().any(|field| field.holds(name, value)))
+                record.retain(|name, value| fields.iter().any(|field| field.holds(name, value)));
             }
         }
         Some(None)

@@ -83,8 +83,8 @@ fn steps(params: &LogParams) -> Result<Steps, LogError> {
     let Some(step_ms) = params.step_ms else {
         return Ok(Steps { ns: vec![params.end_ns], range_query: false });
     };
-    let step_ns = step_ms.saturating_mul(1_000_000);
-    if step_ns <= 0 {
+    let width_ns = step_ms.saturating_mul(1_000_000);
+    if width_ns <= 0 {
         let message =
             "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(LogError::BadQuery(message.to_owned()));
@@ -92,12 +92,12 @@ fn steps(params: &LogParams) -> Result<Steps, LogError> {
     if params.end_ns < params.start_ns {
         return Err(LogError::BadQuery("end timestamp must not be before or equal to start time".to_owned()));
     }
-    let points = params.end_ns.saturating_sub(params.start_ns) / step_ns;
+    let points = params.end_ns.saturating_sub(params.start_ns) / width_ns;
     if points > POINTS_MAX {
         let message = "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter";
         return Err(LogError::BadQuery(message.to_owned()));
     }
-    let ns = (0..=points).map(|at| params.start_ns.saturating_add(at.saturating_mul(step_ns)));
+    let ns = (0..=points).map(|at| params.start_ns.saturating_add(at.saturating_mul(width_ns)));
     Ok(Steps { ns: ns.collect(), range_query: true })
 }
 

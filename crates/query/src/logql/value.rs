@@ -81,14 +81,11 @@ pub(super) struct RowSet {
 impl RowSet {
     /// The row with these labels, made when there is none.
     pub(super) fn row(&mut self, labels: &LabelSet, steps: usize) -> &mut Row {
-        let at = match self.index.get(labels) {
-            Some(at) => *at,
-            None => {
-                self.rows.push(Row { labels: labels.clone(), points: vec![None; steps] });
-                self.index.insert(labels.clone(), self.rows.len() - 1);
-                self.rows.len() - 1
-            }
-        };
+        let at = self.index.get(labels).copied().unwrap_or_else(|| {
+            self.rows.push(Row { labels: labels.clone(), points: vec![None; steps] });
+            self.index.insert(labels.clone(), self.rows.len() - 1);
+            self.rows.len() - 1
+        });
         &mut self.rows[at]
     }
 

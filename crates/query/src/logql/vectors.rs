@@ -10,10 +10,10 @@ use std::collections::HashMap;
 /// Applies the aggregation of `expr` to `rows`.
 pub(super) fn aggregate(expr: &VectorExpr, rows: Vec<Row>, steps: usize) -> Vec<Row> {
     match expr.op {
-        VectorOp::Sort => sorted(rows, |a, b| a.total_cmp(b)),
+        VectorOp::Sort => sorted(rows, f64::total_cmp),
         VectorOp::SortDesc => sorted(rows, |a, b| b.total_cmp(a)),
-        VectorOp::Topk | VectorOp::ApproxTopk => select(expr, rows, steps, |a, b| b.total_cmp(a)),
-        VectorOp::Bottomk => select(expr, rows, steps, |a, b| a.total_cmp(b)),
+        VectorOp::Topk | VectorOp::ApproxTopk => select(expr, &rows, steps, |a, b| b.total_cmp(a)),
+        VectorOp::Bottomk => select(expr, &rows, steps, f64::total_cmp),
         _ => reduce(expr, &rows, steps),
     }
 }
@@ -86,20 +86,13 @@ fn sorted(mut rows: Vec<Row>, order: impl Fn(&f64, &f64) -> Ordering) -> Vec<Row
 }
 
 /// Keeps the first `k` of each group at each step.
-fn select(
-    expr: &VectorExpr,
-    rows: Vec<Row>,
-    steps: usize,
-    order: impl Fn(&f64, &f64) -> Ordering,
-) -> Vec<Row> {
+fn select(expr: &VectorExpr, rows: &[Row], steps: usize, order: impl Fn(&f64, &f64) -> Ordering) -> Vec<Row> {
     let k = expr.param.and_then(|k| usize::try_from(k).ok()).unwrap_or(0);
     let mut kept = RowSet::default();
-    for (_, members) in groups(expr, &rows) {
+    for (_, members) in groups(expr, rows) {
         for step in 0..steps {
-            let mut ranked: Vec<(usize, f64)> = members
-                .iter()
-                .filter_map(|row| point(&rows, *row, step).map(|value| (*row, value)))
-                .collect();
+            let mut ranked: Vec<(usize, f64)> =
+                members.iter().filter_map(|row| point(rows, *row, step).map(|value| (*row, value))).collect();
             ranked.sort_by(|a, b| nan_last(a.1, b.1, &order));
             for (row, value) in ranked.into_iter().take(k) {
                 let Some(labels) = rows.get(row).map(|row| &row.labels) else { continue };

@@ -44,6 +44,7 @@ fn seconds(ns: i64) -> f64 {
 }
 
 /// Running mean, which infinities of one sign survive.
+#[expect(clippy::float_cmp, reason = "equal infinities")]
 pub(super) fn mean(values: &[f64]) -> f64 {
     let mut mean = 0.0_f64;
     for (at, value) in values.iter().enumerate() {
@@ -132,6 +133,7 @@ fn rate_counter(window: &Window<'_>) -> f64 {
 mod tests {
     use super::*;
 
+    #[expect(clippy::float_cmp, reason = "small whole numbers are exact")]
     fn check(op: RangeOp, values: &[f64], expected: f64) {
         let ts_ns: Vec<i64> =
             (1..=values.len()).map(|n| i64::try_from(n).unwrap_or(0) * 10_000_000_000).collect();

@@ -78,50 +78,55 @@ pub(super) fn zero() -> Zoned {
 
 /// Writes the instant as `layout` says.
 pub(super) fn format(layout: &str, local: &Zoned) -> String {
-    let offset = local.offset().seconds();
     let mut out = String::new();
     let mut rest = layout;
     while !rest.is_empty() {
         let (found, length) = piece(rest);
-        let text = rest.get(..length).unwrap_or_default();
-        let hour12 = (local.hour() + 11) % 12 + 1;
-        let month = usize::try_from(local.month() - 1)
-            .ok()
-            .and_then(|at| MONTHS.get(at))
-            .copied()
-            .unwrap_or_default();
-        let day = usize::try_from(local.weekday().to_monday_zero_offset()).ok().and_then(|at| DAYS.get(at));
-        let day = day.copied().unwrap_or_default();
-        out.push_str(&match found {
-            Some("January") => month.to_owned(),
-            Some("Jan") => month.chars().take(3).collect(),
-            Some("Monday") => day.to_owned(),
-            Some("Mon") => day.chars().take(3).collect(),
-            Some("MST") => abbreviation(local),
-            Some("2006") => format!("{:04}", local.year()),
-            Some("06") => format!("{:02}", local.year().rem_euclid(100)),
-            Some("002") => format!("{:03}", local.day_of_year()),
-            Some("01") => format!("{:02}", local.month()),
-            Some("1") => local.month().to_string(),
-            Some("02") => format!("{:02}", local.day()),
-            Some("_2") => format!("{:2}", local.day()),
-            Some("2") => local.day().to_string(),
-            Some("15") => format!("{:02}", local.hour()),
-            Some("03") => format!("{hour12:02}"),
-            Some("3") => hour12.to_string(),
-            Some("04") => format!("{:02}", local.minute()),
-            Some("4") => local.minute().to_string(),
-            Some("05") => format!("{:02}", local.second()),
-            Some("5") => local.second().to_string(),
-            Some("PM") => if local.hour() >= 12 { "PM" } else { "AM" }.to_owned(),
-            Some("pm") => if local.hour() >= 12 { "pm" } else { "am" }.to_owned(),
-            Some(zone) if zone.starts_with(['-', 'Z']) => zone_text(offset, zone),
-            Some(fraction) => fraction_text(fraction, local.subsec_nanosecond()),
-            None => text.to_owned(),
-        });
+        match found {
+            Some(piece) => out.push_str(&piece_text(piece, local)),
+            None => out.push_str(rest.get(..length).unwrap_or_default()),
+        }
         rest = rest.get(length..).unwrap_or_default();
     }
     out
+}
+
+/// One piece of a layout for this instant.
+fn piece_text(piece: &str, local: &Zoned) -> String {
+    let offset = local.offset().seconds();
+    let hour12 = (local.hour() + 11) % 12 + 1;
+    let name = |names: &[&'static str], at: i8| {
+        usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default()
+    };
+    let month = name(&MONTHS, local.month() - 1);
+    let day = name(&DAYS, local.weekday().to_monday_zero_offset());
+    let half = if local.hour() >= 12 { "PM" } else { "AM" };
+    match piece {
+        "January" => month.to_owned(),
+        "Jan" => month.chars().take(3).collect(),
+        "Monday" => day.to_owned(),
+        "Mon" => day.chars().take(3).collect(),
+        "MST" => abbreviation(local),
+        "2006" => format!("{:04}", local.year()),
+        "06" => format!("{:02}", local.year().rem_euclid(100)),
+        "002" => format!("{:03}", local.day_of_year()),
+        "01" => format!("{:02}", local.month()),
+        "1" => local.month().to_string(),
+        "02" => format!("{:02}", local.day()),
+        "_2" => format!("{:2}", local.day()),
+        "2" => local.day().to_string(),
+        "15" => format!("{:02}", local.hour()),
+        "03" => format!("{hour12:02}"),
+        "3" => hour12.to_string(),
+        "04" => format!("{:02}", local.minute()),
+        "4" => local.minute().to_string(),
+        "05" => format!("{:02}", local.second()),
+        "5" => local.second().to_string(),
+        "PM" => half.to_owned(),
+        "pm" => half.to_lowercase(),
+        zone if zone.starts_with(['-', 'Z']) => zone_text(offset, zone),
+        fraction => fraction_text(fraction, local.subsec_nanosecond()),
+    }
 }
 
 /// The zone's short name; an offset without a name is written out.

@@ -143,9 +143,7 @@ impl Run<'_> {
             Value::Map(map) | Value::Labels(map) => {
                 map.iter().map(|(k, v)| (Value::text(k), v.clone())).collect()
             }
-            Value::Int(n) => {
-                (0..(*n).min(STEPS_MAX as i64)).map(|at| (Value::Int(at), Value::Int(at))).collect()
-            }
+            Value::Int(n) => (0..*n).take(STEPS_MAX).map(|at| (Value::Int(at), Value::Int(at))).collect(),
             Value::Nil => Vec::new(),
             other => {
                 let (at, text) = place(pipe);
@@ -308,8 +306,8 @@ fn coerce(kind: Kind, value: Value, operand: Option<&Operand>) -> Result<Value, 
         (Kind::Any, _)
         | (Kind::Text, Value::Text(_))
         | (Kind::Int, Value::Int(_))
-        | (Kind::Float, Value::Float(_)) => true,
-        (Kind::Time, Value::Time(_)) => true,
+        | (Kind::Float, Value::Float(_))
+        | (Kind::Time, Value::Time(_)) => true,
         (Kind::Float, Value::Int(_)) => return Ok(Value::Float(value.to_float())),
         _ => false,
     };

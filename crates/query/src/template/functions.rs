@@ -9,6 +9,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use language::logql::units;
 use std::cmp::Ordering;
+use std::fmt::Write;
 use std::rc::Rc;
 
 /// What functions may read besides their arguments.
@@ -89,13 +90,9 @@ const FUNCTIONS: &[Function] = &[
     row("count", &[S, S], |_, a| regex(a).map(|r| count(r.find_iter(text(a, 1)).count()))),
     row("urldecode", &[S], |_, a| urldecode(text(a, 0))),
     row("urlencode", &[S], |_, a| ok(urlencode(text(a, 0)))),
-    row("bytes", &[S], |_, a| units::parse_bytes(text(a, 0)).map(|bytes| Value::Float(bytes as f64))),
-    row("duration", &[S], |_, a| {
-        units::parse_go_duration(text(a, 0)).map(|ns| Value::Float(ns as f64 / 1e9))
-    }),
-    row("duration_seconds", &[S], |_, a| {
-        units::parse_go_duration(text(a, 0)).map(|ns| Value::Float(ns as f64 / 1e9))
-    }),
+    row("bytes", &[S], |_, a| bytes(text(a, 0))),
+    row("duration", &[S], |_, a| seconds(text(a, 0))),
+    row("duration_seconds", &[S], |_, a| seconds(text(a, 0))),
     row("unixEpochMillis", &[Kind::Time], |_, a| ok((ns(a, 0) / 1_000_000).to_string())),
     row("unixEpochNanos", &[Kind::Time], |_, a| ok(ns(a, 0).to_string())),
     row("unixEpoch", &[Kind::Time], |_, a| ok((ns(a, 0) / 1_000_000_000).to_string())),
@@ -207,6 +204,17 @@ pub fn names() -> Vec<&'static str> {
     FUNCTIONS.iter().map(|function| function.name).collect()
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a float is what Loki answers")]
+fn bytes(text: &str) -> Result<Value, String> {
+    units::parse_bytes(text).map(|bytes| Value::Float(bytes as f64))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a float is what Loki answers")]
+fn seconds(text: &str) -> Result<Value, String> {
+    units::parse_go_duration(text).map(|ns| Value::Float(ns as f64 / 1e9))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every function's answer")]
 fn ok(text: impl AsRef<str>) -> Result<Value, String> {
     Ok(Value::text(text))
 }
@@ -233,6 +241,7 @@ fn ns(arguments: &[Value], at: usize) -> i128 {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every function's answer")]
 fn time(time: Zoned) -> Result<Value, String> {
     Ok(Value::Time(Rc::new(time)))
 }
@@ -357,6 +366,7 @@ fn unix_to_time(text: &str) -> Result<Value, String> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "digits are few")]
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every function's answer")]
 fn round(a: &[Value]) -> Result<Value, String> {
     let on = a.get(2).map_or(0.5, Value::to_float);
     let power = 10.0_f64.powi(int(a, 1).clamp(-300, 300) as i32);
@@ -437,8 +447,9 @@ fn equal(a: &Value, b: &Value) -> Result<bool, String> {
         | (Value::Int(_), Value::Int(_))
         | (Value::Float(_), Value::Float(_))
         | (Value::Text(_), Value::Text(_))
-        | (Value::Time(_), Value::Time(_)) => Ok(a == b),
-        (Value::Nil, _) | (_, Value::Nil) => Ok(a == b),
+        | (Value::Time(_), Value::Time(_))
+        | (Value::Nil, _)
+        | (_, Value::Nil) => Ok(a == b),
         (Value::List(_) | Value::Map(_) | Value::Labels(_), _)
         | (_, Value::List(_) | Value::Map(_) | Value::Labels(_)) => Err("non-comparable types".to_owned()),
         _ => Err(incompatible(a, b)),
@@ -484,8 +495,9 @@ fn js(text: &str) -> String {
             '\\' => out.push_str("\\\\"),
             '\'' => out.push_str("\\'"),
             '"' => out.push_str("\\\""),
-            '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c if (c as u32) < 0x20 || "<>&=".contains(c) => {
+                let _ = write!(out, "\\u{:04X}", c as u32);
+            }
             c => out.push(c),
         }
     }
@@ -498,7 +510,9 @@ fn urlencode(text: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             b' ' => out.push('+'),
-            byte => out.push_str(&format!("%{byte:02X}")),
+            byte => {
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     out

@@ -7,6 +7,7 @@ use language::logql::units::quote;
 const WIDTH_MAX: usize = 1_000;
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one per flag of printf")]
 struct Spec {
     minus: bool,
     plus: bool,
@@ -45,14 +46,14 @@ pub(super) fn printf(format: &str, values: &[Value]) -> String {
             None => out.push_str("%!(NOVERB)"),
             Some('%') => out.push('%'),
             Some(verb) => match values.next() {
-                None => out.push_str(&format!("%!{verb}(MISSING)")),
+                None => out.extend(["%!".to_owned(), verb.to_string(), "(MISSING)".to_owned()]),
                 Some(value) => out.push_str(&pad(&spec, &verb_text(&spec, verb, value), verb)),
             },
         }
     }
     let extra: Vec<String> = values.map(|value| format!("{}={}", value.type_name(), value.print())).collect();
     if !extra.is_empty() {
-        out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
+        out.extend(["%!(EXTRA ", &extra.join(", "), ")"]);
     }
     out
 }
@@ -92,7 +93,7 @@ fn verb_text(spec: &Spec, verb: char, value: &Value) -> String {
         }
         ('q', Value::Text(text)) => quote(text),
         ('x' | 'X', Value::Text(text)) => {
-            let hex: String = text.bytes().map(|b| format!("{b:02x}")).collect();
+            let hex = text.bytes().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat();
             if verb == 'X' { hex.to_uppercase() } else { hex }
         }
         ('T', _) => value.type_name().to_owned(),

@@ -328,7 +328,9 @@ impl Generator {
         let calls: Vec<String> =
             (0..6).map(|_| format!("{{{{ {} }}}}", self.row("templates", TEMPLATES))).collect();
         let template = calls.join("|").replace('`', "'");
-        match self.draw(3) {
+        // Loki 3.7 applies a filter while it parses, before a `drop` or `keep` that stands in front of it.
+        let order = if format.starts_with("| drop") || format.starts_with("| keep") { 2 } else { 3 };
+        match self.draw(order) {
             0 => format!("{selector} {filter} {parser} {condition} {format} | line_format `{template}`"),
             1 => format!("{selector} {parser} {condition} | line_format `{template}` {filter} {format}"),
             _ => format!(
