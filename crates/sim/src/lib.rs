@@ -1,3 +1,4 @@
 //! The whole pipeline in one process on the simulated platform, and the conformance runners.
 
 pub mod conformance;
+pub mod fuzz;

@@ -40,7 +40,8 @@ fn folders(data: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn judge(folder: &Path) -> Result<(), String> {
-    let case: Case = serde_json::from_slice(&super::read(&folder.join("test.json"))?).map_err(|error| error.to_string())?;
+    let case: Case = serde_json::from_slice(&super::read(&folder.join("test.json"))?)
+        .map_err(|error| error.to_string())?;
     let body = super::read(&folder.join(&case.file))?;
     match (wire::prometheus::openmetrics::validate_strict(&body), case.should_parse) {
         (Ok(()), true) | (Err(_), false) => Ok(()),

@@ -3,6 +3,14 @@
 
 use prost::{Enumeration, Message};
 
+/// Decodes any of these messages.
+///
+/// # Errors
+/// When the bytes are not such a message.
+pub fn decode_message<M: Message + Default>(bytes: &[u8]) -> Result<M, crate::WireError> {
+    M::decode(bytes).map_err(|error| crate::WireError::malformed(format!("protobuf: {error}")))
+}
+
 /// `google.protobuf.Timestamp`.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub struct Timestamp {

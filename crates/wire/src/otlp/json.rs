@@ -147,7 +147,10 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         match self.field.kind {
-            Kind::Bool if !self.list => Ok(self.put(Value::Varint(value.into()))),
+            Kind::Bool if !self.list => {
+                self.put(Value::Varint(value.into()));
+                Ok(())
+            }
             _ => Err(self.mismatch()),
         }
     }
@@ -171,7 +174,10 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         match self.field.kind {
             _ if self.list => Err(self.mismatch()),
-            Kind::Double => Ok(self.put(Value::Fixed64(value.to_bits()))),
+            Kind::Double => {
+                self.put(Value::Fixed64(value.to_bits()));
+                Ok(())
+            }
             #[expect(clippy::cast_possible_truncation, reason = "checked to be integral and in range")]
             _ if value.fract() == 0.0 && value.abs() < 2_f64.powi(63) => self.integer(value as i128),
             _ => Err(self.mismatch()),
@@ -183,13 +189,22 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
             return Err(self.mismatch());
         }
         match self.field.kind {
-            Kind::String => Ok(self.put(Value::Bytes(text.as_bytes()))),
+            Kind::String => {
+                self.put(Value::Bytes(text.as_bytes()));
+                Ok(())
+            }
             Kind::Base64 => match base64_bytes(text) {
-                Some(bytes) => Ok(self.put(Value::Bytes(&bytes))),
+                Some(bytes) => {
+                    self.put(Value::Bytes(&bytes));
+                    Ok(())
+                }
                 None => Err(E::custom(format_args!("field {:?} is not base64", self.field.name))),
             },
             Kind::Hex => match hex_bytes(text) {
-                Some(bytes) => Ok(self.put(Value::Bytes(&bytes))),
+                Some(bytes) => {
+                    self.put(Value::Bytes(&bytes));
+                    Ok(())
+                }
                 None => Err(E::custom(format_args!("field {:?} is not hexadecimal", self.field.name))),
             },
             Kind::Double => match text {
@@ -202,7 +217,10 @@ impl<'de> Visitor<'de> for FieldReader<'_> {
                 },
             },
             Kind::Enum(names) => match names.iter().position(|name| *name == text) {
-                Some(number) => Ok(self.put(Value::Varint(number as u64))),
+                Some(number) => {
+                    self.put(Value::Varint(number as u64));
+                    Ok(())
+                }
                 None => Err(E::custom(format_args!("field {:?} has no value {text:?}", self.field.name))),
             },
             Kind::Bool | Kind::Message(_) => Err(self.mismatch()),

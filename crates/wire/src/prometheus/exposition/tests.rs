@@ -28,14 +28,14 @@ fn print(exposition: &Exposition) -> Vec<String> {
 }
 
 fn check_text(body: &str, expected: Result<&[&str], &str>) {
-    check(text::parse(body.as_bytes(), &OPTIONS), body, expected);
+    check(&text::parse(body.as_bytes(), &OPTIONS), body, expected);
 }
 
 fn check_openmetrics(body: &str, expected: Result<&[&str], &str>) {
-    check(openmetrics::parse(body.as_bytes(), &OPTIONS), body, expected);
+    check(&openmetrics::parse(body.as_bytes(), &OPTIONS), body, expected);
 }
 
-fn check(result: Result<Exposition, WireError>, body: &str, expected: Result<&[&str], &str>) {
+fn check(result: &Result<Exposition, WireError>, body: &str, expected: Result<&[&str], &str>) {
     let printed = result.as_ref().map(print).map_err(ToString::to_string);
     let printed: Result<Vec<&str>, &str> =
         printed.as_ref().map(|lines| lines.iter().map(String::as_str).collect()).map_err(String::as_str);
@@ -120,10 +120,8 @@ fn timestamps_count_only_when_honored() {
 fn a_line_or_a_label_set_without_end_is_refused() {
     let long = format!("a{{x=\"{}\"}} 1\n", "y".repeat(2 << 20));
     assert!(matches!(text::parse(long.as_bytes(), &OPTIONS), Err(WireError::TooLarge { .. })));
-    let mut wide = String::from("a{");
-    for at in 0..1_000_000 {
-        wide += &format!("l{at}=\"\",");
-    }
+    let labels: Vec<_> = (0..1_000_000).map(|at| format!("l{at}=\"\"")).collect();
+    let wide = format!("a{{{}", labels.join(","));
     for body in [wide.clone() + "} 1\n", wide] {
         assert!(matches!(text::parse(body.as_bytes(), &OPTIONS), Err(WireError::TooLarge { .. })));
         assert!(matches!(openmetrics::parse(body.as_bytes(), &OPTIONS), Err(WireError::TooLarge { .. })));

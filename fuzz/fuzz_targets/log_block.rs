@@ -1,0 +1,4 @@
+//! Fuzzes `log_block`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::targets::log_block(data));

@@ -1,0 +1,4 @@
+//! Fuzzes `logql`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::targets::logql(data));

@@ -1,0 +1,4 @@
+//! Fuzzes `openmetrics`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::targets::openmetrics(data));

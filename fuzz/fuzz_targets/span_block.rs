@@ -1,0 +1,4 @@
+//! Fuzzes `span_block`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::targets::span_block(data));

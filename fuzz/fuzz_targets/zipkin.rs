@@ -1,0 +1,4 @@
+//! Fuzzes `zipkin`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::targets::zipkin(data));
