@@ -32,7 +32,9 @@ fn push(batch: &mut SpanBatch, (span, parent, start_ms, name): (u64, u64, i64, &
 
 fn source(spans: &[(u64, u64, i64, &str)]) -> MemorySpans {
     let mut batch = SpanBatch::default();
-    spans.iter().for_each(|span| push(&mut batch, *span));
+    for span in spans.iter().copied() {
+        push(&mut batch, span);
+    }
     let source = MemorySpans::default();
     source.push(&Tenant::default(), &batch);
     source
@@ -88,7 +90,9 @@ fn parents_in_a_circle_end() {
 fn a_chain_of_fifty_thousand_spans_is_no_problem() {
     let spans: Vec<(u64, u64, i64, &str)> = (1..=50_000).map(|span| (span, span - 1, 5, "x")).collect();
     let mut batch = SpanBatch::default();
-    spans.iter().for_each(|span| push(&mut batch, *span));
+    for span in spans.iter().copied() {
+        push(&mut batch, span);
+    }
     let trace = trace::Trace::new(&batch, 0..batch.spans.len());
     let all: Vec<u32> = (0..trace.len()).collect();
     let relations = [
