@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` shows the product, `make test` proves it.
 # Builds go to $CARGO_TARGET_DIR, outside the checkout, so that fresh clones share them.
-export CARGO_TARGET_DIR ?= $(HOME)/.cache/binnacle/target
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/binnacle/build
 SHELL := /bin/bash
 
 .PHONY: demo test setup ui fuzz tidy bench soak screenshots clean
