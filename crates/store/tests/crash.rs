@@ -3,12 +3,18 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod common;
+#[path = "common/pick.rs"]
+mod pick;
+#[path = "common/samples.rs"]
+mod samples;
 
-use common::{Samples, T0_MS, batch, labels, now, open, options, pick, read_all};
+use common::{T0_MS, now, open, options};
 use model::metric::stale_nan;
 use model::scan::{Budget, LogSelect, SpanSelect};
 use model::{Labels, LogBatch, Refusal, SpanBatch, SpanId, SpanRow, Tenant, TraceId};
+use pick::pick;
 use platform::{Random, SeededRandom, SimDisk};
+use samples::{Samples, batch, labels, read_all};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use store::{Store, StoreOptions};

@@ -2,12 +2,15 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod common;
+#[path = "common/samples.rs"]
+mod samples;
 
-use common::{Samples, T0_MS, batch, labels, now, open, options, read, read_all};
+use common::{T0_MS, now, open, options};
 use model::change::ChangeKind;
 use model::{Change, Refusal, Tenant};
 use platform::metrics::Registry;
 use platform::{Disk, RealClock, RealDisk, SimDisk};
+use samples::{Samples, batch, labels, read, read_all};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,16 +1,18 @@
 //! Data directories of earlier format versions open and give back every record. Each is checked in as it was written.
 #![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
-mod common;
+#[path = "common/fixture.rs"]
+mod fixture;
 
-use common::fixture;
 use model::scan::{Budget, Direction, LogSelect, SeriesColumns, SeriesSelect, SpanSelect};
 use model::{Labels, Tenant};
-use platform::{Disk, SimDisk};
+use platform::metrics::Registry;
+use platform::{Disk, SimClock, SimDisk};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use store::Store;
+use std::sync::Arc;
+use store::{Store, StoreOptions, Threads};
 
 /// Copies a directory of the repository onto a simulated disk, so that opening it changes nothing there.
 #[expect(
@@ -34,10 +36,10 @@ fn load(disk: &SimDisk, from: &Path, to: &str) {
 fn check_metrics(store: &Store, tenant: &Tenant) {
     let mut expected: BTreeMap<Labels, Vec<(i64, u64)>> = BTreeMap::new();
     for round in 0..fixture::ROUNDS {
-        for at in 0..8 {
-            let samples =
-                fixture::floats(at, round).into_iter().map(|(ts_ms, value)| (ts_ms, value.to_bits()));
-            expected.entry(fixture::float_labels(at)).or_default().extend(samples);
+        let batch = fixture::metrics(round);
+        for point in &batch.floats {
+            let labels = batch.labels(point.series).expect("labels");
+            expected.entry(labels).or_default().push((point.ts_ms, point.value.to_bits()));
         }
     }
     let (metrics, budget) = (store.metrics(), Budget::default());
@@ -83,9 +85,11 @@ fn check_logs(store: &Store, tenant: &Tenant) {
         ControlFlow::Continue(())
     });
     assert!(scanned.expect("scan").is_complete());
-    let of_round =
-        |round| fixture::lines(round).into_iter().map(move |line| (fixture::trace_id(round), line));
-    assert_eq!(found, (0..fixture::ROUNDS).flat_map(of_round).collect::<Vec<_>>());
+    let mut expected = Vec::new();
+    for batch in (0..fixture::ROUNDS).map(fixture::logs) {
+        expected.extend(batch.entries.iter().map(|entry| (entry.trace_id, batch.line(entry).to_owned())));
+    }
+    assert_eq!(found, expected);
 }
 
 fn check_spans(store: &Store, tenant: &Tenant) {
@@ -115,7 +119,7 @@ fn check(version: &str) {
     load(&disk, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(version), "");
     let tenant = Tenant::default();
     for stage in ["as written", "compacted"] {
-        let store = common::open(&disk, common::options()).expect(stage);
+        let store = open(&disk, stage);
         check_metrics(&store, &tenant);
         check_logs(&store, &tenant);
         check_spans(&store, &tenant);
@@ -124,6 +128,12 @@ fn check(version: &str) {
         assert_eq!(store.quarantined(), []);
         store.compact().expect("compact");
     }
+}
+
+fn open(disk: &SimDisk, stage: &str) -> Store {
+    let clock = Arc::new(SimClock::at(fixture::T0_MS * 1_000_000));
+    let options = StoreOptions { threads: Threads::None, disk_reserve_bytes: 0, ..StoreOptions::default() };
+    Store::open(Arc::new(disk.clone()), clock, &Registry::default(), options).expect(stage)
 }
 
 #[test]

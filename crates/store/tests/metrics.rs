@@ -3,13 +3,19 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod common;
+#[path = "common/pick.rs"]
+mod pick;
+#[path = "common/samples.rs"]
+mod samples;
 
-use common::{Samples, T0_MS, batch, labels, now, open, options, pick, read, read_all};
+use common::{T0_MS, now, open, options};
 use model::histogram::BucketSpan;
 use model::metric::{HistogramPoint, MetricKind, MetricMetadata, stale_nan};
 use model::scan::{Budget, SeriesColumns, SeriesSelect};
 use model::{Exemplar, FloatHistogram, Labels, MatchOp, Matcher, MetricBatch, Tenant};
+use pick::pick;
 use platform::{Random, SeededRandom, SimDisk};
+use samples::{Samples, batch, labels, read, read_all};
 use std::sync::Arc;
 use store::Store;
 

@@ -260,7 +260,9 @@ impl Replay {
                 numbers.resize(at + 1, UNDEFINED);
             }
             let series = register(memory, labels)?;
-            numbers.get_mut(at).map_or((), |slot| *slot = series);
+            if let Some(slot) = numbers.get_mut(at) {
+                *slot = series;
+            }
             Ok(())
         })?;
         let mut lost = false;
