@@ -150,7 +150,8 @@ impl MetricBatch {
     /// Adds a series with decoded labels and returns its index.
     pub fn push_series(&mut self, labels: Labels) -> u32 {
         let at = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
-        self.series.push(SeriesEntry { key: labels.hash128() ^ KNOWN_SALT, labels: SeriesLabels::Known(labels) });
+        self.series
+            .push(SeriesEntry { key: labels.hash128() ^ KNOWN_SALT, labels: SeriesLabels::Known(labels) });
         at
     }
 

@@ -307,7 +307,8 @@ pub trait LogSource: Send + Sync {
     ///
     /// # Errors
     /// As [`scan`](Self::scan).
-    fn streams(&self, tenant: &Tenant, select: &LogSelect, budget: &Budget) -> Result<Vec<Labels>, ScanError>;
+    fn streams(&self, tenant: &Tenant, select: &LogSelect, budget: &Budget)
+    -> Result<Vec<Labels>, ScanError>;
 
     /// Lines and bytes per stream, for stats and volume; may count whole blocks that overlap the range.
     ///

@@ -27,7 +27,9 @@ pub(crate) fn check(root: &Path, problems: &mut Vec<String>) {
         }
     }
     for (name, lines) in ratchet {
-        problems.push(format!("xtask/ratchet.txt: {name} ({lines} lines) is gone or short enough: delete its line"));
+        problems.push(format!(
+            "xtask/ratchet.txt: {name} ({lines} lines) is gone or short enough: delete its line"
+        ));
     }
 }
 
@@ -77,7 +79,8 @@ fn rust(name: &str, text: &str, problems: &mut Vec<String>) {
         }
         let hushed = code.contains("too_many_lines") && !code.contains("//") && !code.contains("20");
         if hushed && !name.starts_with("xtask/") {
-            problems.push(format!("{name}:{at}: the reason of a too_many_lines exception must carry its date"));
+            problems
+                .push(format!("{name}:{at}: the reason of a too_many_lines exception must carry its date"));
         }
     }
 }

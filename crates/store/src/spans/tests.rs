@@ -1,3 +1,5 @@
+//! The behaviour of what stands beside this file, as data.
+
 use super::block::{self, Row};
 use super::columns::{ExtraColumns, SourceColumns, SpanColumns, decode_attrs};
 use super::index::SpanIndex;

@@ -1,3 +1,5 @@
+//! The behaviour of what stands beside this file, as data.
+
 use super::*;
 use model::attr::ValueRef;
 use proptest::prelude::*;
