@@ -215,7 +215,7 @@ fn extent(a: &Dense, b: &Dense) -> Option<(i64, i64)> {
     let range = |dense: &Dense| {
         let start = i64::from(dense.offset);
         (!dense.counts.is_empty())
-            .then(|| (start, start + i64::try_from(dense.counts.len()).unwrap_or(i64::MAX - start)))
+            .then(|| (start, start.saturating_add(i64::try_from(dense.counts.len()).unwrap_or(i64::MAX))))
     };
     match (range(a), range(b)) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
