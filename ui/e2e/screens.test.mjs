@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 const url = process.env.BINNACLE_URL ?? "http://127.0.0.1:8080";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SERVICES = ["frontend", "catalogue", "cart", "orders", "payments", "inventory", "fraud-check", "shipping"];
-const PATIENCE = 60_000;
+const PATIENCE = 45_000;
 
 let browser;
 const noise = [];

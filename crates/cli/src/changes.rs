@@ -66,7 +66,7 @@ pub(crate) async fn changes(session: &Session, args: &ChangeArgs) -> Result<(), 
         .iter()
         .map(|change| {
             let text = |key: &str| change[key].as_str().unwrap_or_default().to_owned();
-            let at = change["ts_ns"].as_i64().map_or_else(String::new, shown);
+            let at = change["tsNs"].as_str().and_then(|at| at.parse().ok()).map_or_else(String::new, shown);
             vec![at, text("kind"), text("summary"), text("source"), text("id")]
         })
         .collect();

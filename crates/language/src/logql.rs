@@ -15,9 +15,9 @@ mod regexp;
 pub mod units;
 
 pub use ast::{
-    Assign, BinOp, BinaryExpr, Conversion, Expr, FieldFilter, Group, Grouping, LabelFilter, LabelFormat, LineFilter,
-    LineOp, LogExpr, LogRange, MatchOn, Modifier, NumberOp, Operand, RangeExpr, RangeOp, Stage, Unwrap, VectorExpr,
-    VectorOp,
+    Assign, BinOp, BinaryExpr, Conversion, Expr, FieldFilter, Group, Grouping, LabelFilter, LabelFormat,
+    LineFilter, LineOp, LogExpr, LogRange, MatchOn, Modifier, NumberOp, Operand, RangeExpr, RangeOp, Stage,
+    Unwrap, VectorExpr, VectorOp,
 };
 pub use error::ParseError;
 pub use lexer::QUERY_BYTES_MAX;
