@@ -72,6 +72,10 @@ pub struct Config {
     pub retention_bytes: Option<Bytes>,
     /// Longest time between syncs; `None` syncs before every answer.
     pub wal_interval: Option<Millis>,
+    /// Unflushed WAL that starts a flush; the store's own default when `None`.
+    pub wal_flush_bytes: Option<Bytes>,
+    /// Records that are not in parts yet; the store's own default when `None`.
+    pub memory_bytes: Option<Bytes>,
     /// Longest query.
     pub query_timeout: Millis,
     /// Most records one query reads.
@@ -161,6 +165,8 @@ impl Config {
             retention_time: flags.retention_time.or(file.retention.time),
             retention_bytes: flags.retention_bytes.or(file.retention.bytes),
             wal_interval: (file.wal.sync == Some(file::Sync::Interval)).then_some(interval),
+            wal_flush_bytes: file.wal.flush_bytes,
+            memory_bytes: file.limits.memory_bytes,
             query_timeout: file.query.timeout.unwrap_or(Millis(QUERY_TIMEOUT_MS)),
             query_samples_max: file.query.samples_max.unwrap_or(QUERY_SAMPLES_MAX),
             lookback: file.query.lookback.unwrap_or(Millis(LOOKBACK_MS)),

@@ -1,5 +1,6 @@
 //! `binnacle up`: open the store, open the doors, run until told to stop, then drain and flush.
 
+use crate::config::units::Bytes;
 use crate::config::{Config, Flags};
 use crate::doors;
 use crate::pipeline::Pipeline;
@@ -134,11 +135,15 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
 
 async fn open_store(config: &Config, clock: SharedClock, registry: &Registry) -> Result<Store, String> {
     let data = config.data.clone();
+    let defaults = StoreOptions::default();
+    let memory = |bytes: Bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX);
     let options = StoreOptions {
         sync: config.wal_interval.map_or(SyncMode::Group, |interval| SyncMode::Interval { ms: interval.0 }),
         retention_s: config.retention_time.map(|time| time.0.div_ceil(1_000)),
         retention_bytes: config.retention_bytes.map(|bytes| bytes.0),
-        ..StoreOptions::default()
+        flush_wal_bytes: config.wal_flush_bytes.map_or(defaults.flush_wal_bytes, |bytes| bytes.0),
+        memory_bytes_max: config.memory_bytes.map_or(defaults.memory_bytes_max, memory),
+        ..defaults
     };
     let registry = registry.clone();
     let opened = platform::task::blocking("open store", move || {

@@ -64,6 +64,8 @@ pub struct Wal {
     pub sync: Option<Sync>,
     /// How often in interval mode.
     pub interval: Option<Millis>,
+    /// Bytes that are not in parts yet before a flush starts: what a start has to replay at most.
+    pub flush_bytes: Option<Bytes>,
 }
 
 /// Sync modes.
@@ -108,6 +110,8 @@ pub struct Limits {
     pub in_flight_bytes: Option<Bytes>,
     /// Most connections, over all doors.
     pub connections: Option<usize>,
+    /// Bytes of records that are not in parts yet; half of it starts a flush, all of it is a refusal with a retry hint.
+    pub memory_bytes: Option<Bytes>,
 }
 
 /// Reads the file's text.
@@ -132,15 +136,19 @@ mod tests {
     fn every_section_is_read() {
         let file = parse(
             "data: /tmp/x\nlisten: 0.0.0.0\nport_offset: 10\ndoors: {loki: off, ui: 80, tempo: '1.2.3.4:5'}\n\
-             retention: {time: 30d, bytes: 10GB}\nwal: {sync: interval, interval: 50ms}\n\
+             retention: {time: 30d, bytes: 10GB}\nwal: {sync: interval, interval: 50ms, flush_bytes: 1MiB}\n\
              query: {timeout: 1m, samples_max: 5}\notlp: {translation_strategy: NoTranslation}\n\
-             limits: {request_bytes: 1MiB}\nglobal: {scrape_interval: 5s}\nscrape_configs: [{job_name: a}]\n",
+             limits: {request_bytes: 1MiB, memory_bytes: 64MiB}\nglobal: {scrape_interval: 5s}\nscrape_configs: [{job_name: a}]\n",
         )
         .expect("a good file");
         assert_eq!(file.retention.time, Some(Millis(2_592_000_000)));
         assert_eq!(file.doors["loki"], Place::Switch(false));
         assert_eq!(file.doors["ui"], Place::Port(80));
         assert_eq!(file.wal.sync, Some(Sync::Interval));
+        assert_eq!(
+            (file.wal.flush_bytes, file.limits.memory_bytes),
+            (Some(Bytes(1 << 20)), Some(Bytes(64 << 20)))
+        );
         assert!(file.scrape_configs.is_some());
     }
 

@@ -175,10 +175,15 @@ impl Desk {
     /// replacing and deleting them.
     fn remove_orphans(&self) -> Result<(), StoreError> {
         let known: BTreeSet<String> = self.manifest().parts.values().map(PartInfo::path).collect();
+        let mut removed = 0;
         for path in part_files(&self.objects)? {
             if !known.contains(&path) {
                 self.objects.delete(&path)?;
+                removed += 1;
             }
+        }
+        if removed > 0 {
+            tracing::info!(removed, "part files that an unclean stop left unnamed are gone");
         }
         Ok(())
     }
