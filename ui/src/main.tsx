@@ -34,7 +34,7 @@ const router = createRouter({
     page("/traces", Traces),
     page("/trace/$id", TracePage),
     page("/logs", Logs),
-    page("/metrics", Metrics),
+    page("/explore/metrics", Metrics),
   ]),
 });
 const client = new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: false } } });

@@ -1,22 +1,17 @@
 // LogQL: the newest lines of the range.
-import { useQuery } from "@tanstack/react-query";
 import { logs } from "../api/logs";
 import { LogRows } from "../parts/LogRows";
 import { QueryBox } from "../parts/QueryBox";
 import { Failed, StateMessage } from "../parts/State";
-import { useRange } from "../range";
+import { useRange, useRanged } from "../range";
 
 const LINES_MAX = 500;
+const nanos = (seconds: number) => BigInt(seconds) * 1_000_000_000n;
 
 export function Logs() {
-  const { start, end, live, q } = useRange();
+  const { q } = useRange();
   const query = q || '{service_name=~".+"}';
-  const answer = useQuery({
-    queryKey: ["logs", query, end - start, live ? 0 : end],
-    queryFn: ({ signal }) => logs(query, BigInt(Math.floor(start)) * 1_000_000_000n, BigInt(Math.ceil(end) + 1) * 1_000_000_000n, LINES_MAX, signal),
-    refetchInterval: live ? 5_000 : false,
-    placeholderData: (old) => old,
-  });
+  const answer = useRanged("logs", query, (start, end, signal) => logs(query, nanos(Math.floor(start)), nanos(Math.ceil(end) + 1), LINES_MAX, signal));
   return (
     <>
       <h1>Logs</h1>

@@ -1,22 +1,21 @@
 // PromQL over time.
-import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { range, SERVICE_QUERIES } from "../api/prometheus";
 import { QueryBox } from "../parts/QueryBox";
 import { Failed, StateMessage } from "../parts/State";
-import { useRange } from "../range";
+import { useRange, useRanged } from "../range";
+
+// Points of a line; more than a screen shows.
+const POINTS = 240;
 
 const TimeChart = lazy(() => import("../parts/TimeChart"));
 
 export function Metrics() {
-  const { start, end, live, q } = useRange();
+  const { q } = useRange();
   const query = q || SERVICE_QUERIES.rate;
-  const step = Math.max(1, Math.round((end - start) / 240));
-  const answer = useQuery({
-    queryKey: ["range", query, end - start, live ? 0 : end],
-    queryFn: async ({ signal }) => ({ ...(await range(query, start, end, step, signal)), start, end }),
-    refetchInterval: live ? 5_000 : false,
-    placeholderData: (old) => old,
+  const answer = useRanged("range", query, async (start, end, signal) => {
+    const step = Math.max(1, Math.round((end - start) / POINTS));
+    return { ...(await range(query, start, end, step, signal)), start, end, step };
   });
   return (
     <>
@@ -32,7 +31,7 @@ export function Metrics() {
       )}
       {answer.data && answer.data.series.length > 0 && (
         <Suspense fallback={<StateMessage kind="loading" title="Drawing" />}>
-          <TimeChart series={answer.data.series} start={answer.data.start} end={answer.data.end} step={step} title={query} />
+          <TimeChart series={answer.data.series} start={answer.data.start} end={answer.data.end} step={answer.data.step} title={query} />
         </Suspense>
       )}
     </>

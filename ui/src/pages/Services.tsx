@@ -1,5 +1,4 @@
 // Every service, worst first, with its rate, errors and latency.
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { SERVICE_QUERIES, services } from "../api/prometheus";
 import { duration, health, percent, rate } from "../format";
@@ -7,15 +6,11 @@ import { Num } from "../parts/Number";
 import { Sparkline } from "../parts/Sparkline";
 import { Failed, StateMessage } from "../parts/State";
 import { Shape, Status } from "../parts/Status";
-import { useRange } from "../range";
+import { useRange, useRanged } from "../range";
 
 export function Services() {
-  const { start, end, live, search } = useRange();
-  const answer = useQuery({
-    queryKey: ["services", end - start, live ? 0 : end],
-    queryFn: ({ signal }) => services(start, end, signal),
-    refetchInterval: live ? 5_000 : false,
-  });
+  const { search } = useRange();
+  const answer = useRanged("services", "", services);
   const rows = answer.data ?? [];
   const hurt = rows.filter((row) => ["critical", "degraded"].includes(health(row.rate, row.errors)));
   const worst = hurt.length === 0 ? "healthy" : health(hurt[0]!.rate, hurt[0]!.errors);
@@ -68,9 +63,9 @@ export function Services() {
       </div>
       <p className="quiet">
         Rate, errors and latency are of the last 5 minutes, over calls that services answer.{" "}
-        <Link to="/metrics" search={{ ...search, q: SERVICE_QUERIES.rate }}>Rate</Link>,{" "}
-        <Link to="/metrics" search={{ ...search, q: SERVICE_QUERIES.errors }}>errors</Link> and{" "}
-        <Link to="/metrics" search={{ ...search, q: SERVICE_QUERIES.p95 }}>p95</Link> as queries.
+        <Link to="/explore/metrics" search={{ ...search, q: SERVICE_QUERIES.rate }}>Rate</Link>,{" "}
+        <Link to="/explore/metrics" search={{ ...search, q: SERVICE_QUERIES.errors }}>errors</Link> and{" "}
+        <Link to="/explore/metrics" search={{ ...search, q: SERVICE_QUERIES.p95 }}>p95</Link> as queries.
       </p>
     </>
   );

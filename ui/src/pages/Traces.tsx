@@ -1,22 +1,16 @@
 // TraceQL: the newest traces of the range that match.
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { search as find } from "../api/traces";
 import { clock, duration } from "../format";
 import { Num } from "../parts/Number";
 import { QueryBox } from "../parts/QueryBox";
 import { Failed, StateMessage } from "../parts/State";
-import { useRange } from "../range";
+import { useRange, useRanged } from "../range";
 
 export function Traces() {
-  const { start, end, live, q, search } = useRange();
+  const { q, search } = useRange();
   const query = q || "{}";
-  const answer = useQuery({
-    queryKey: ["traces", query, end - start, live ? 0 : end],
-    queryFn: ({ signal }) => find(query, start, end + 1, signal),
-    refetchInterval: live ? 5_000 : false,
-    placeholderData: (old) => old,
-  });
+  const answer = useRanged("traces", query, (start, end, signal) => find(query, start, end + 1, signal));
   return (
     <>
       <h1>Traces</h1>

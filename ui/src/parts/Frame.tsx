@@ -7,7 +7,7 @@ const PAGES = [
   { to: "/services", word: "Services", icon: "M4 6h16M4 12h10M4 18h6" },
   { to: "/traces", word: "Traces", icon: "M4 5h10M8 10h9M12 15h8M10 20h4" },
   { to: "/logs", word: "Logs", icon: "M5 4h14v16H5zM8 9h8M8 13h8M8 17h4" },
-  { to: "/metrics", word: "Metrics", icon: "M4 19V5M4 19h16M7 15l4-5 3 3 5-7" },
+  { to: "/explore/metrics", word: "Metrics", icon: "M4 19V5M4 19h16M7 15l4-5 3 3 5-7" },
 ] as const;
 
 const RANGES = [5, 15, 60, 360, 1440];
