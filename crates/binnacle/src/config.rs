@@ -90,8 +90,10 @@ pub struct Config {
     pub request_bytes_max: u64,
     /// Bytes of requests under way.
     pub in_flight_bytes_max: u64,
-    /// Most connections.
+    /// Most connections, over all doors.
     pub connections_max: usize,
+    /// Longest wait for a request's header, and longest idle time between two requests.
+    pub header_timeout: Millis,
     /// The text that holds `global` and `scrape_configs`, and whether it is a Prometheus file with other keys.
     pub scrape: Option<ScrapeText>,
 }
@@ -117,8 +119,6 @@ const LOOKBACK_MS: u64 = 300_000;
 const REQUEST_BYTES_MAX: u64 = 32 << 20;
 /// Requests under way by default, bytes.
 const IN_FLIGHT_BYTES_MAX: u64 = 256 << 20;
-/// Connections by default.
-const CONNECTIONS_MAX: usize = 20_000;
 /// Interval of the weaker sync mode by default, milliseconds.
 const WAL_INTERVAL_MS: u64 = 100;
 
@@ -178,7 +178,11 @@ impl Config {
             promote_resource_attributes: file.otlp.promote_resource_attributes,
             request_bytes_max: file.limits.request_bytes.map_or(REQUEST_BYTES_MAX, |bytes| bytes.0),
             in_flight_bytes_max: file.limits.in_flight_bytes.map_or(IN_FLIGHT_BYTES_MAX, |bytes| bytes.0),
-            connections_max: file.limits.connections.unwrap_or(CONNECTIONS_MAX),
+            connections_max: file.limits.connections.unwrap_or(receive::listen::CONNECTIONS_MAX),
+            header_timeout: file
+                .limits
+                .header_timeout
+                .unwrap_or(Millis(receive::listen::HEADER_READ_SECONDS_MAX * 1_000)),
             scrape,
         })
     }

@@ -3,13 +3,16 @@
 
 use crate::config::doors::Door;
 use axum::Router;
+use axum::extract::{RawQuery, State as Extract};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use platform::metrics::Registry;
 use receive::Receiver;
 use serve::State;
+use store::Store;
+use std::sync::Arc;
 
 /// Prefixes on 8080 that belong to doors which do not exist yet.
 const LATER: &[(&str, &str)] = &[("/alertmanager", "Alertmanager's API"), ("/opa", "OPA's REST API")];
@@ -19,7 +22,10 @@ const LATER: &[(&str, &str)] = &[("/alertmanager", "Alertmanager's API"), ("/opa
 pub(crate) struct Parts {
     pub(crate) receiver: Receiver,
     pub(crate) state: State,
+    pub(crate) store: Store,
     pub(crate) registry: Registry,
+    /// Default doors that others hold, one sentence each.
+    pub(crate) skipped: Arc<[String]>,
 }
 
 /// The router of `door`.
@@ -63,7 +69,8 @@ fn everything(parts: &Parts) -> Router {
         .merge(serve::api::router(state.clone()))
         .route("/metrics", metrics(parts))
         .route("/-/healthy", get(async || "Binnacle is healthy.\n"))
-        .route("/-/ready", get(ready).with_state(state.clone()));
+        .route("/-/ready", get(ready).with_state((state.clone(), parts.skipped.clone())))
+        .route("/-/compact", post(compact).with_state(parts.store.clone()));
     for (prefix, name) in LATER {
         let answer = format!("unsupported: {name} is not there yet\n");
         let handler = any(async move || (StatusCode::NOT_IMPLEMENTED, answer.clone()));
@@ -72,10 +79,29 @@ fn everything(parts: &Parts) -> Router {
     router.merge(serve::ui::router())
 }
 
-async fn ready(axum::extract::State(state): axum::extract::State<State>) -> impl IntoResponse {
-    match state.process.ready() {
+/// Whether requests are served; `?verbose` also names the default doors that another process holds.
+async fn ready(
+    Extract((state, skipped)): Extract<(State, Arc<[String]>)>,
+    RawQuery(query): RawQuery,
+) -> impl IntoResponse {
+    let (status, mut text) = match state.process.ready() {
         Ok(()) => (StatusCode::OK, "Binnacle is ready.\n".to_owned()),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
+    };
+    let verbose = query.is_some_and(|query| query.split('&').any(|name| name == "verbose"));
+    for sentence in skipped.iter().filter(|_| verbose) {
+        text.push_str(sentence);
+        text.push('\n');
+    }
+    (status, text)
+}
+
+/// Flushes and merges until nothing is left; the answer comes then.
+async fn compact(Extract(store): Extract<Store>) -> impl IntoResponse {
+    match platform::task::blocking("compact", move || store.compact()).await {
+        Some(Ok(())) => (StatusCode::OK, "Binnacle is compacted.\n".to_owned()),
+        Some(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("not compacted: {error}\n")),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "not compacted: the process is stopping\n".to_owned()),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::web::{Guard, text_of};
 use model::Tenant;
 use platform::metrics::Registry;
 use platform::{RealClock, RealDisk, SharedClock};
-use receive::listen::{ListenLimits, serve_listener};
+use receive::listen::{ListenLimits, Room, serve_listener};
 use receive::{Receiver, ReceiverOptions};
 use serve::{Gate, GateLimits, LiveLogs, State};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ use wire::otlp::MetricsTranslation;
 
 /// How far back change records tell a fresh process which versions ran.
 const RESTORE_CHANGES_NS: i64 = 30 * 86_400 * 1_000_000_000;
+
+/// Open files that connections leave to the store.
+const FILES_RESERVED: u64 = 1_024;
 
 /// Why the server did not start: one plain sentence.
 #[derive(Debug)]
@@ -111,9 +114,11 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
     let facts = Arc::new(facts(&config, clock.now_ns()));
     let ingest = Arc::new(pipeline.clone());
     let scrape = crate::scrape::start(&scrape, ingest, clock.clone(), &registry).map_err(StartError)?;
-    let parts = parts(&config, &pipeline, &facts, &scrape, &registry).map_err(StartError)?;
+    let skipped = opened.skipped.into();
+    let parts = parts(&config, &pipeline, &facts, &scrape, &registry, skipped).map_err(StartError)?;
     let limits = ListenLimits {
-        connections_max: u32::try_from(config.connections_max).unwrap_or(u32::MAX),
+        room: room(config.connections_max),
+        header_read_seconds_max: config.header_timeout.0.div_ceil(1_000),
         ..ListenLimits::default()
     };
     let stop = CancellationToken::new();
@@ -123,7 +128,8 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
             tracing::info!(door = door.name(), %addr, "listening");
         }
         let router = guard.auth.protect(router(door, &parts));
-        let (tls, registry, stop) = (guard.tls.clone(), registry.clone(), stop.clone());
+        let (tls, registry, stop, limits) =
+            (guard.tls.clone(), registry.clone(), stop.clone(), limits.clone());
         servers.push(platform::task::spawn("door", async move {
             serve_listener(door.name(), socket, router, tls, limits, &registry, stop).await;
         }));
@@ -131,6 +137,17 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
     facts.ready.store(true, Ordering::Release);
     background(&pipeline, &registry, &stop);
     Ok(Running { flags: flags.clone(), inline, pipeline, facts, guard, scrape, stop, servers })
+}
+
+/// Room for connections: what is configured, or what the system's limit of open files leaves.
+fn room(connections_max: usize) -> Room {
+    let files = platform::proc::raise_open_files();
+    let most = files.saturating_sub(FILES_RESERVED).max(files / 2);
+    let most = connections_max.min(usize::try_from(most).unwrap_or(usize::MAX));
+    if most < connections_max {
+        tracing::info!(most, files, "the limit of open files allows fewer connections than configured");
+    }
+    Room::new(most)
 }
 
 async fn open_store(config: &Config, clock: SharedClock, registry: &Registry) -> Result<Store, String> {
@@ -175,6 +192,7 @@ fn parts(
     facts: &Arc<Facts>,
     scrape: &crate::scrape::Scrape,
     registry: &Registry,
+    skipped: Arc<[String]>,
 ) -> Result<Parts, String> {
     let translation = MetricsTranslation {
         strategy: config
@@ -208,9 +226,10 @@ fn parts(
         process: facts.clone(),
         live: pipeline.live.clone(),
         gate: Gate::new(limits, registry),
+        lookback_ms: i64::try_from(config.lookback.0).unwrap_or(i64::MAX),
         clock: pipeline.clock.clone(),
     };
-    Ok(Parts { receiver, state, registry: registry.clone() })
+    Ok(Parts { receiver, state, store: pipeline.store.clone(), registry: registry.clone(), skipped })
 }
 
 fn facts(config: &Config, now_ns: i64) -> Facts {
@@ -327,7 +346,7 @@ impl Running {
         match platform::task::blocking("close store", move || store.close()).await {
             Some(Ok(())) => tracing::info!("flushed"),
             Some(Err(error)) => {
-                tracing::error!(%error, "not flushed; what was acknowledged is in the log on disk")
+                tracing::error!(%error, "not flushed; what was acknowledged is in the log on disk");
             }
             None => {}
         }

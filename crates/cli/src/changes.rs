@@ -38,7 +38,7 @@ struct AddArgs {
     /// One sentence; made from service and version when left out.
     #[arg(long)]
     summary: Option<String>,
-    /// Makes a resend the same change; made from service, version and time when left out.
+    /// Makes a resend the same change; the server makes one when it is left out.
     #[arg(long)]
     id: Option<String>,
 }
@@ -75,19 +75,15 @@ pub(crate) async fn changes(session: &Session, args: &ChangeArgs) -> Result<(), 
 
 async fn add(session: &Session, change: &AddArgs) -> Result<(), Failure> {
     let version = change.version.as_deref().unwrap_or_default();
-    let now = session.clock.now_ns();
     let summary =
         change.summary.clone().unwrap_or_else(|| format!("{} {version}", change.service).trim().to_owned());
-    let id = change.id.clone().unwrap_or_else(|| format!("cli:{}:{version}:{now}", change.service));
-    let mut attributes = serde_json::Map::new();
-    if !version.is_empty() {
-        attributes.insert("to".to_owned(), version.into());
-    }
-    let service = json!({"kind": "service", "namespace": change.namespace, "name": change.service, "of": ""});
-    let body = json!({
-        "id": id, "ts_ns": now, "kind": change.kind, "summary": summary, "source": "cli",
-        "entities": [service], "attributes": attributes,
+    let mut body = json!({
+        "kind": change.kind, "summary": summary, "source": "cli",
+        "service": change.service, "namespace": change.namespace, "version": version,
     });
+    if let Some(id) = &change.id {
+        body["id"] = id.as_str().into();
+    }
     session.client.post("/api/binnacle/v1/changes", &body).await?;
     eprintln!("noted: {summary}");
     Ok(())

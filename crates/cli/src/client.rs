@@ -97,7 +97,8 @@ impl Client {
             return parsed.map_err(|error| Failure::new(format!("the answer is not JSON: {error}")));
         }
         let told = parsed.ok().and_then(|value| {
-            ["error", "message"].iter().find_map(|key| value[*key].as_str().map(ToOwned::to_owned))
+            let places = [&value["error"]["message"], &value["error"], &value["message"]];
+            places.iter().find_map(|place| place.as_str().map(ToOwned::to_owned))
         });
         let told = told.unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned());
         Err(Failure::new(if told.is_empty() { format!("the server answered {status}") } else { told }))

@@ -72,6 +72,18 @@ pub fn terminate(pid: u32) {
     }
 }
 
+/// Raises this process' limit of open files and sockets to the most it may have; the limit that holds from now on.
+#[must_use]
+pub fn raise_open_files() -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let before = limit.current;
+    limit.current = limit.maximum;
+    // Refused only where the hard limit is above what the system lets a process have; then the soft limit stays.
+    let held = if setrlimit(Resource::Nofile, limit).is_ok() { limit.maximum } else { before };
+    held.unwrap_or(u64::MAX)
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;

@@ -22,6 +22,9 @@ pub(crate) enum Fault {
     /// The door answers its own 400 for a content type.
     #[error("{0}")]
     Malformed(String),
+    /// Well-formed, with nothing in it to take.
+    #[error("{0}")]
+    Empty(String),
     /// A size limit.
     #[error("{what} exceeds the limit of {limit}")]
     TooLarge {
@@ -52,6 +55,7 @@ impl Fault {
         match self {
             Self::Tenant(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Empty(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Full { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -62,7 +66,7 @@ impl Fault {
     /// The gRPC code.
     pub(crate) fn grpc(&self) -> Code {
         match self {
-            Self::Tenant(_) | Self::Malformed(_) => Code::InvalidArgument,
+            Self::Tenant(_) | Self::Malformed(_) | Self::Empty(_) => Code::InvalidArgument,
             Self::Unsupported(_) => Code::Unimplemented,
             Self::TooLarge { .. } | Self::Full { .. } => Code::ResourceExhausted,
             Self::Slow(_) => Code::DeadlineExceeded,

@@ -22,8 +22,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Connections of one listener at one time.
-pub const CONNECTIONS_MAX: u32 = 16_384;
+/// Connections at one time, over all listeners that share a [`Room`].
+pub const CONNECTIONS_MAX: usize = 20_000;
 /// Longest wait for a request's header, and longest idle time between two requests of one HTTP/1 connection.
 pub const HEADER_READ_SECONDS_MAX: u64 = 120;
 /// Longest TLS handshake.
@@ -43,11 +43,37 @@ const PING_SECONDS: u64 = 60;
 /// Pause after `accept` failed, as it does when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Room for so many connections; clones share it, so that one bound holds for every door of the process.
+#[derive(Clone, Debug)]
+pub struct Room {
+    places: Arc<Semaphore>,
+    connections_max: u32,
+}
+
+impl Room {
+    /// Room for `connections_max`, at least one.
+    #[must_use]
+    pub fn new(connections_max: usize) -> Self {
+        let most = connections_max.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let places = Arc::new(Semaphore::new(most));
+        Self { places, connections_max: u32::try_from(most).unwrap_or(u32::MAX) }
+    }
+
+    fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// Waits until all have left; `false` when they do not within `patience`.
+    async fn emptied(&self, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.places.acquire_many(self.connections_max)).await.is_ok()
+    }
+}
+
 /// How many and how patient.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ListenLimits {
-    /// See [`CONNECTIONS_MAX`].
-    pub connections_max: u32,
+    /// Connections; see [`CONNECTIONS_MAX`].
+    pub room: Room,
     /// See [`HEADER_READ_SECONDS_MAX`].
     pub header_read_seconds_max: u64,
     /// See [`DRAIN_SECONDS_MAX`].
@@ -57,7 +83,7 @@ pub struct ListenLimits {
 impl Default for ListenLimits {
     fn default() -> Self {
         Self {
-            connections_max: CONNECTIONS_MAX,
+            room: Room::new(CONNECTIONS_MAX),
             header_read_seconds_max: HEADER_READ_SECONDS_MAX,
             drain_seconds_max: DRAIN_SECONDS_MAX,
         }
@@ -94,7 +120,6 @@ pub async fn serve_listener(
             "TLS handshakes failed.",
         ),
     });
-    let places = Arc::new(Semaphore::new(limits.connections_max as usize));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -108,17 +133,24 @@ pub async fn serve_listener(
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let Some(place) = limits.room.enter() else {
             counts.turned_away.inc();
             continue;
         };
-        let work =
-            connection(stream, router.clone(), tls.clone(), limits, counts.clone(), stop.clone(), place);
+        let work = connection(
+            stream,
+            router.clone(),
+            tls.clone(),
+            limits.clone(),
+            counts.clone(),
+            stop.clone(),
+            place,
+        );
         drop(platform::task::spawn("connection", work));
     }
     drop(listener);
     let patience = Duration::from_secs(limits.drain_seconds_max);
-    if tokio::time::timeout(patience, places.acquire_many(limits.connections_max)).await.is_err() {
+    if !limits.room.emptied(patience).await {
         tracing::warn!(door, open = counts.open.get(), "stopping with connections at work");
     }
 }

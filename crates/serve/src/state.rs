@@ -29,6 +29,8 @@ pub struct State {
     pub live: LiveLogs,
     /// Where queries queue.
     pub gate: Gate,
+    /// How far back PromQL looks for a sample, milliseconds; a caller may ask for another.
+    pub lookback_ms: i64,
     /// The time.
     pub clock: SharedClock,
 }

@@ -101,7 +101,7 @@ pub(crate) fn freeze(queue: &Sender<Message>) -> Result<u64, StoreError> {
     answer.recv().map_err(|_| StoreError::Closed)?
 }
 
-/// Calls `step` every `every_ms` until told to stop; after a failure it waits [`FAILURE_MS`].
+/// Calls `step` every `every_ms` until told to stop or the store is closed; after a failure it waits [`FAILURE_MS`].
 fn repeat(orders: &Receiver<Order>, every_ms: u64, mut step: impl FnMut() -> Result<(), StoreError>) {
     let mut wait_ms = every_ms;
     loop {
@@ -110,9 +110,14 @@ fn repeat(orders: &Receiver<Order>, every_ms: u64, mut step: impl FnMut() -> Res
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         wait_ms = every_ms;
-        if let Err(error) = step() {
-            tracing::error!(%error, "background work failed and will be tried again");
-            wait_ms = FAILURE_MS;
+        match step() {
+            Ok(()) => {}
+            // The committer stops first; there is nothing left to do here.
+            Err(StoreError::Closed) => return,
+            Err(error) => {
+                tracing::error!(%error, "background work failed and will be tried again");
+                wait_ms = FAILURE_MS;
+            }
         }
     }
 }

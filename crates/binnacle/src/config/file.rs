@@ -110,6 +110,8 @@ pub struct Limits {
     pub in_flight_bytes: Option<Bytes>,
     /// Most connections, over all doors.
     pub connections: Option<usize>,
+    /// A connection that sends no whole request header for this long is closed.
+    pub header_timeout: Option<Millis>,
     /// Bytes of records that are not in parts yet; half of it starts a flush, all of it is a refusal with a retry hint.
     pub memory_bytes: Option<Bytes>,
 }

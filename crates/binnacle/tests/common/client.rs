@@ -52,13 +52,7 @@ pub async fn query(addr: SocketAddr, path: &str, params: &[(&str, &str)], header
 
 /// Parameters as a query string.
 pub fn encode(params: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, value) in params {
-        let escaped: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let separator = if text.is_empty() { "" } else { "&" };
-        text.push_str(&format!("{separator}{name}={escaped}"));
-    }
-    text
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
 }
 
 /// `POST`.

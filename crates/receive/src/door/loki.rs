@@ -46,6 +46,9 @@ fn decode(_: &Receiver, _: &Tenant, media: Media, body: &[u8]) -> Result<Decoded
         Media::Json => wire::loki::decode_push_json(body)?,
         _ => wire::loki::decode_push_protobuf(body)?,
     };
+    if decoded.batch.streams.is_empty() && decoded.reasons.is_empty() {
+        return Err(Fault::Empty("error at least one valid stream is required for ingestion".into()));
+    }
     Ok(batch(decoded, Batch::Logs))
 }
 

@@ -49,7 +49,7 @@ async fn closed(stream: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn connections_above_the_limit_are_closed_and_places_come_back() {
-    let bench = bench(ListenLimits { connections_max: 2, ..ListenLimits::default() }, None).await;
+    let bench = bench(ListenLimits { room: Room::new(2), ..ListenLimits::default() }, None).await;
     let address = bench.addr.to_string();
     let first = platform::net::connect(&address).await.expect("connect");
     let second = platform::net::connect(&address).await.expect("connect");

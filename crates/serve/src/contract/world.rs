@@ -47,6 +47,7 @@ pub(crate) fn state() -> State {
         process: Arc::new(Fixed),
         live: LiveLogs::default(),
         gate: Gate::new(limits, &registry),
+        lookback_ms: 300_000,
         clock: Arc::new(SimClock::at(NOW_S * NS)),
     }
 }

@@ -16,9 +16,6 @@ use model::{Labels, ScanError, Tenant};
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// How far back the newest sample may be, milliseconds.
-const LOOKBACK_MS: i64 = 300_000;
-
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -43,7 +40,7 @@ async fn collect(state: &State, call: &Call<Failure>) -> Result<Newest, Failure>
     let end_ms = state.clock.now_ms();
     let mut selections = params::selections(&call.params)?;
     for select in &mut selections {
-        (select.start_ms, select.end_ms) = (end_ms - LOOKBACK_MS + 1, end_ms);
+        (select.start_ms, select.end_ms) = (end_ms - state.lookback_ms + 1, end_ms);
     }
     let (source, tenant) = (state.metrics.clone(), call.tenant.clone());
     let work = move |budget: &Budget| {

@@ -48,9 +48,9 @@ pub(crate) fn timeout(params: &Params) -> Result<Option<Duration>, Failure> {
     Ok(Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
 }
 
-/// The engine's options, with `lookback_delta` in place.
-pub(crate) fn options(params: &Params) -> Result<QueryOptions, Failure> {
-    let mut options = QueryOptions::default();
+/// The engine's options: the server's lookback, or the caller's `lookback_delta`.
+pub(crate) fn options(params: &Params, lookback_ms: i64) -> Result<QueryOptions, Failure> {
+    let mut options = QueryOptions { lookback_ms, ..QueryOptions::default() };
     if let Some(text) = params.some("lookback_delta") {
         let ms = duration(text).map_err(|reason| {
             Failure::bad_data(format!("error parsing lookback delta duration: {reason}"))

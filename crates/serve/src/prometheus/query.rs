@@ -30,7 +30,7 @@ pub(crate) async fn instant(
 ) -> Result<Response, Failure> {
     let limit = params::count(&call.params, "limit")?;
     let ts_ms = params::time_or(&call.params, "time", state.clock.now_ms())?;
-    let options = params::options(&call.params)?;
+    let options = params::options(&call.params, state.lookback_ms)?;
     let (source, tenant, text) = subject(&state, &call);
     run(&state, &call, limit, move |budget| Engine.instant(&*source, &tenant, &text, ts_ms, &options, budget))
         .await
@@ -40,7 +40,7 @@ pub(crate) async fn instant(
 pub(crate) async fn range(Extract(state): Extract<State>, call: Call<Failure>) -> Result<Response, Failure> {
     let limit = params::count(&call.params, "limit")?;
     let (start, end, step) = params::range(&call.params)?;
-    let options = params::options(&call.params)?;
+    let options = params::options(&call.params, state.lookback_ms)?;
     let (source, tenant, text) = subject(&state, &call);
     run(&state, &call, limit, move |budget| {
         Engine.range(&*source, &tenant, &text, start, end, step, &options, budget)
