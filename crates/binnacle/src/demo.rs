@@ -83,21 +83,21 @@ async fn up(flags: DemoFlags) -> Result<ExitCode, String> {
     if !given {
         server.prometheus_config = Some(scrape.0.clone());
     }
-    let mut shop = start_shop(&flags, &root, 4317_u16.saturating_add(offset))?;
+    let mut child = start_shop(&flags, &root, 4317_u16.saturating_add(offset))?;
     println!("{}", welcome(8080_u16.saturating_add(offset), flags.shop_port));
     let stop = CancellationToken::new();
     let run = crate::up::run_with(&server, if given { None } else { Some(scrape) }, Some(stop.clone()));
     tokio::pin!(run);
     let code = tokio::select! {
         code = &mut run => code,
-        ended = shop.wait() => {
+        ended = child.wait() => {
             eprintln!("error: the shop stopped by itself ({})", ended.map_or_else(|e| e.to_string(), |s| s.to_string()));
             stop.cancel();
             run.await;
             return Ok(ExitCode::FAILURE);
         }
     };
-    end(&mut shop).await;
+    end(&mut child).await;
     Ok(code)
 }
 

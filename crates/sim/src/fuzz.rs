@@ -8,8 +8,11 @@ use store::signal::Signal;
 use wire::otlp::{DeltaState, Format, MetricsTranslation};
 use wire::prometheus::{Exposition, ExpositionOptions};
 
+/// A parser as libFuzzer calls it: panics when something that must always hold does not.
+pub type Target = fn(&[u8]);
+
 /// Name and function of every target; the name is that of its corpus folder too.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("remote_write", remote_write),
     ("otlp_traces", otlp_traces),
     ("otlp_logs", otlp_logs),
@@ -117,6 +120,9 @@ pub fn text(data: &[u8]) {
 }
 
 /// `OpenMetrics`, lax and strict.
+///
+/// # Panics
+/// When the strict check accepts what a scrape refuses.
 pub fn openmetrics(data: &[u8]) {
     let lax = wire::prometheus::openmetrics::parse(data, &ExpositionOptions::default());
     let strict = wire::prometheus::openmetrics::validate_strict(data);
@@ -169,6 +175,9 @@ pub fn jaeger_v1(data: &[u8]) {
 }
 
 /// Every compression.
+///
+/// # Panics
+/// When more comes out than the limit allows.
 pub fn compress(data: &[u8]) {
     for unpack in
         [wire::compress::gunzip, wire::compress::inflate, wire::compress::zstd, wire::compress::snappy]

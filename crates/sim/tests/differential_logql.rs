@@ -24,8 +24,12 @@ const QUERIES: usize = 200;
 const EPSILON: f64 = 1e-10;
 const NS_PER_S: i64 = 1_000_000_000;
 
-/// A series or line in a form both sides share: labels, then points or lines.
-type Answer = Result<BTreeMap<BTreeMap<String, String>, Vec<(String, String)>>, String>;
+/// Labels of a series or stream.
+type Identity = BTreeMap<String, String>;
+/// Points or lines as text, each with its time.
+type Points = Vec<(String, String)>;
+/// An answer in a form both sides share.
+type Answer = Result<BTreeMap<Identity, Points>, String>;
 
 #[test]
 fn answers_are_loki_s() {
@@ -55,10 +59,13 @@ fn answers_are_loki_s() {
     assert!(wrong.is_empty(), "seed {seed}, {} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Names with their values.
+type Pairs = Vec<(String, String)>;
+
 /// A stream of the data set: labels, and time, line and metadata of each entry.
 pub struct Stream {
-    labels: Vec<(String, String)>,
-    entries: Vec<(i64, String, Vec<(String, String)>)>,
+    labels: Pairs,
+    entries: Vec<(i64, String, Pairs)>,
 }
 
 fn memory(streams: &[Stream]) -> MemoryLogs {
@@ -75,18 +82,18 @@ fn memory(streams: &[Stream]) -> MemoryLogs {
     logs
 }
 
-fn ours(logs: &MemoryLogs, query_: &Query, end_s: i64) -> Answer {
+fn ours(logs: &MemoryLogs, asked: &Query, end_s: i64) -> Answer {
     let (start_ns, end_ns) = ((end_s - generate::SPAN_S) * NS_PER_S, end_s * NS_PER_S);
     let params = LogParams {
-        start_ns: if query_.kind == Kind::Instant { end_ns } else { start_ns },
+        start_ns: if asked.kind == Kind::Instant { end_ns } else { start_ns },
         end_ns,
-        step_ms: (query_.kind != Kind::Instant).then_some(generate::STEP_S * 1000),
+        step_ms: (asked.kind != Kind::Instant).then_some(generate::STEP_S * 1000),
         direction: Direction::Forward,
         limit: generate::ENTRIES_MAX,
         series_max: 0,
         ..LogParams::default()
     };
-    let answer = query(logs, &Tenant::default(), &query_.text, &params, &Budget::default());
+    let answer = query(logs, &Tenant::default(), &asked.text, &params, &Budget::default());
     let mut out = BTreeMap::new();
     let pairs = |labels: &query::logql::LabelSet| {
         labels

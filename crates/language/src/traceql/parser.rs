@@ -312,9 +312,8 @@ impl Parser<'_> {
             self.expect_op(")")?;
             return Ok(ScalarExpr::Aggregate { op: *op, field, at });
         }
-        let number = match self.literal_number() {
-            Some(number) => number,
-            None => return Err(self.unexpected("{, (, a number, an aggregate, by or select")),
+        let Some(number) = self.literal_number() else {
+            return Err(self.unexpected("{, (, a number, an aggregate, by or select"));
         };
         Ok(ScalarExpr::Number(number))
     }

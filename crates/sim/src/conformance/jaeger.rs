@@ -84,7 +84,7 @@ fn judge(
         match find(&case.query, spans) {
             Ok(found) if found == expected => result.passed += 1,
             Ok(found) => {
-                result.failures.push(format!("{}: expected {expected:?}, found {found:?}", case.caption))
+                result.failures.push(format!("{}: expected {expected:?}, found {found:?}", case.caption));
             }
             Err(error) => result.failures.push(format!("{}: {error}", case.caption)),
         }

@@ -76,7 +76,7 @@ impl Peer {
         let child = command.spawn().expect("jaeger starts");
         let peer = Self { child, directory, query, otlp };
         peer.wait_for(|| {
-            peer.http(query, "GET", "/api/services", "").is_some()
+            Self::http(query, "GET", "/api/services", "").is_some()
                 && TcpStream::connect(("127.0.0.1", otlp)).is_ok()
         });
         peer
@@ -94,7 +94,7 @@ impl Peer {
     }
 
     /// One request; the body of a 200, else nothing. HTTP/1.0 spares us chunks.
-    fn http(&self, port: u16, method: &str, path: &str, body: &str) -> Option<String> {
+    fn http(port: u16, method: &str, path: &str, body: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         let head = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -110,7 +110,7 @@ impl Peer {
     }
 
     pub(crate) fn post_traces(&self, body: &str) {
-        assert!(self.http(self.otlp, "POST", "/v1/traces", body).is_some(), "jaeger takes the spans");
+        assert!(Self::http(self.otlp, "POST", "/v1/traces", body).is_some(), "jaeger takes the spans");
     }
 
     /// Ids of the traces that `/api/traces` finds.
@@ -137,7 +137,7 @@ impl Peer {
                 query.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.clone()))).collect();
             add("tags", &Value::from(tags).to_string());
         }
-        let body = self.http(self.query, "GET", &path, "").unwrap_or_else(|| panic!("jaeger answers {path}"));
+        let body = Self::http(self.query, "GET", &path, "").unwrap_or_else(|| panic!("jaeger answers {path}"));
         let answer: Value = serde_json::from_str(&body).expect("JSON");
         let traces = answer["data"].as_array().cloned().unwrap_or_default();
         traces.iter().map(|trace| format!("{:0>32}", trace["traceID"].as_str().unwrap_or_default())).collect()

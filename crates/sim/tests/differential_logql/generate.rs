@@ -389,7 +389,7 @@ impl Generator {
         let grouping = if refuses { "" } else { self.row("vector groupings", GROUPINGS) };
         // Sums of bytes differ from each other, so that the k largest are no matter of chance.
         let inner = if takes_k {
-            format!(r#"sum by (app, env) (bytes_over_time({} [5m]))"#, self.selector())
+            format!("sum by (app, env) (bytes_over_time({} [5m]))", self.selector())
         } else {
             format!("count_over_time({} [3m])", self.pipeline())
         };
@@ -402,7 +402,7 @@ impl Generator {
         let op = BinOp::from_text(op).unwrap_or(BinOp::Add);
         let other = self.row("others", OTHERS);
         let many = format!(
-            r#"sum by (app, level, zone) (count_over_time({} | logfmt | drop __error__ [4m]))"#,
+            "sum by (app, level, zone) (count_over_time({} | logfmt | drop __error__ [4m]))",
             self.selector()
         );
         let one = r#"sum by (level, zone) (count_over_time({env="prod"} | logfmt | drop __error__ [4m]))"#;

@@ -1,7 +1,7 @@
 //! A real Loki as a child process on a data directory of its own, and the four requests the test makes of it.
 
 use super::generate::{ENTRIES_MAX, Kind, Query, SPAN_S, STEP_S};
-use super::{Answer, Stream};
+use super::{Answer, Identity, Points, Stream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -133,7 +133,7 @@ impl Loki {
 }
 
 /// The answer in the shape that ours is brought to.
-fn read(body: &str) -> Option<BTreeMap<BTreeMap<String, String>, Vec<(String, String)>>> {
+fn read(body: &str) -> Option<BTreeMap<Identity, Points>> {
     let body: Value = serde_json::from_str(body).ok()?;
     let data = body.get("data")?;
     let pair = |value: &Value| {
@@ -149,7 +149,7 @@ fn read(body: &str) -> Option<BTreeMap<BTreeMap<String, String>, Vec<(String, St
     let mut out = BTreeMap::new();
     for row in data.get("result")?.as_array()? {
         let labels = row.get("metric").or(row.get("stream"))?.as_object()?;
-        let labels: BTreeMap<String, String> = labels
+        let labels: Identity = labels
             .iter()
             .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
             .collect();

@@ -81,15 +81,15 @@ fn check(rows: &[Row]) {
 
 #[test]
 fn dense_and_sparse_keys_come_back() {
-    let row = |at: usize| {
+    let row = |at: i32| {
         let mut row = vec![
             ("user".to_owned(), Owned::Str(format!("u-{}", at % 50))),
-            ("size".to_owned(), Owned::Int(at as i64 * 3 - 1000)),
-            ("ratio".to_owned(), Owned::Double((at as f64 / 8.0).to_bits())),
+            ("size".to_owned(), Owned::Int(i64::from(at) * 3 - 1000)),
+            ("ratio".to_owned(), Owned::Double((f64::from(at) / 8.0).to_bits())),
         ];
         if at % 2 == 0 {
             row.push((format!("sparse.{}", at % 900), Owned::Str(format!("v{at}"))));
-            row.push((format!("count.{}", at % 700), Owned::Int(at as i64)));
+            row.push((format!("count.{}", at % 700), Owned::Int(at.into())));
         }
         if at % 500 == 0 {
             row.push(("rare".to_owned(), Owned::Bool(true)));

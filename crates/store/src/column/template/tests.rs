@@ -59,12 +59,12 @@ fn the_ids_of_the_row_are_not_stored_again() {
 
 #[test]
 fn verdicts_never_lose_a_line() {
-    let lines: Vec<String> = (0..400)
+    let lines: Vec<String> = (0..400_u32)
         .map(|at| match at % 4 {
             0 => format!("payment declined for user{at} code=0{at}"),
             1 => format!("dead beef cafe{at:04x} {at}"),
-            2 => format!("cache miss key={:016x}", u64::from(at as u32).wrapping_mul(0x1234_5678_9abc)),
-            _ => format!("free text {}", "a b ".repeat(at as usize % 7)),
+            2 => format!("cache miss key={:016x}", u64::from(at).wrapping_mul(0x1234_5678_9abc)),
+            _ => format!("free text {}", "a b ".repeat((at % 7) as usize)),
         })
         .collect();
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();

@@ -11,23 +11,19 @@ fn encode(values: &[&[u8]]) -> Vec<u8> {
 
 fn check(values: &[Vec<u8>]) -> usize {
     let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
-    let mut len = 0;
-    {
-        let bytes = encode(&values);
-        len = bytes.len();
-        let mut reader = SegmentReader::open(&bytes).expect("segment");
-        let column = TextColumn::read(&mut reader, values.len()).expect("column");
-        for (at, value) in values.iter().enumerate() {
-            let mut out = Vec::new();
-            column.append(at, &RowIds::default(), &mut out);
-            assert_eq!(&out, value, "value {at}");
-        }
-        if let Some(wanted) = values.first() {
-            let expected: Vec<bool> = values.iter().map(|value| value == wanted).collect();
-            assert_eq!(column.equal(wanted, values.len()), expected);
-        }
+    let bytes = encode(&values);
+    let mut reader = SegmentReader::open(&bytes).expect("segment");
+    let column = TextColumn::read(&mut reader, values.len()).expect("column");
+    for (at, value) in values.iter().enumerate() {
+        let mut out = Vec::new();
+        column.append(at, &RowIds::default(), &mut out);
+        assert_eq!(&out, value, "value {at}");
     }
-    len
+    if let Some(wanted) = values.first() {
+        let expected: Vec<bool> = values.iter().map(|value| value == wanted).collect();
+        assert_eq!(column.equal(wanted, values.len()), expected);
+    }
+    bytes.len()
 }
 
 fn texts(make: impl Fn(usize) -> String) -> Vec<Vec<u8>> {
