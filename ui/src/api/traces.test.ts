@@ -9,7 +9,8 @@ describe("a trace's rows", () => {
   it.each([
     ["children follow their parent by start", [span("c", "a", 3), span("b", "a", 2), span("a", "", 1)], ["a0", "b1", "c1"]],
     ["a span whose parent is missing is shown", [span("x", "gone", 5)], ["x0"]],
-    ["spans that name one another end", [span("a", "", 0), span("b", "b", 1)], ["a0", "b0"]],
+    ["a circle is cut open at its earliest span", [span("a", "b", 2), span("b", "a", 1), span("r", "", 3)], ["r0", "b0", "a1"]],
+    ["a span that names itself is shown", [span("a", "", 0), span("b", "b", 1)], ["a0", "b0"]],
   ])("%s", (_, spans, rows) => expect(flatten(spans).map((row) => row.id + row.depth)).toEqual(rows));
 });
 

@@ -61,24 +61,28 @@ export function hexId(id: string, bytes: number): string {
   return Array.from(atob(id), (c) => c.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 }
 
-/** Parents before their children, siblings by start; a span whose parent is missing stands at the top. */
+/**
+ * Parents before their children, siblings by start. A span whose parent is missing stands at the top; so does the
+ * earliest span of parents that go round in a circle.
+ */
 export function flatten(spans: Span[]): Span[] {
+  const byStart = spans.toSorted((a, b) => Number(a.start - b.start));
   const known = new Set(spans.map((span) => span.id));
   const children = new Map<string, Span[]>();
-  for (const span of spans) {
-    const parent = known.has(span.parent) && span.parent !== span.id ? span.parent : "";
-    children.set(parent, [...(children.get(parent) ?? []), span]);
-  }
-  for (const list of children.values()) list.sort((a, b) => Number(a.start - b.start));
+  for (const span of byStart) children.set(span.parent, [...(children.get(span.parent) ?? []), span]);
   const rows: Span[] = [];
   const seen = new Set<string>();
-  const stack = (children.get("") ?? []).map((span) => ({ span, depth: 0 })).reverse();
-  while (stack.length > 0) {
-    const { span, depth } = stack.pop()!;
-    if (seen.has(span.id)) continue;
-    seen.add(span.id);
-    rows.push({ ...span, depth });
-    for (const child of (children.get(span.id) ?? []).toReversed()) stack.push({ span: child, depth: depth + 1 });
+  const tops = byStart.filter((span) => !known.has(span.parent));
+  // What hangs below a top gets its row with it; what is left then hangs below itself.
+  for (const top of [...tops, ...byStart]) {
+    const stack = [{ span: top, depth: 0 }];
+    while (stack.length > 0) {
+      const { span, depth } = stack.pop()!;
+      if (seen.has(span.id)) continue;
+      seen.add(span.id);
+      rows.push({ ...span, depth });
+      for (const child of (children.get(span.id) ?? []).toReversed()) stack.push({ span: child, depth: depth + 1 });
+    }
   }
   return rows;
 }

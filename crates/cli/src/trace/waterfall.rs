@@ -44,24 +44,30 @@ pub(super) fn read(trace: &Value) -> Vec<Span> {
     spans
 }
 
-/// Spans in drawing order with their depth: parents first, siblings by start; orphans stand at the top.
+/// Spans in drawing order with their depth: parents first, siblings by start. Orphans stand at the top; so does the
+/// earliest span of parents that go round in a circle.
 fn ordered(spans: &[Span]) -> Vec<(usize, &Span)> {
+    let mut by_start: Vec<&Span> = spans.iter().collect();
+    by_start.sort_by_key(|span| span.start_ns);
     let known: BTreeSet<&str> = spans.iter().map(|span| span.id.as_str()).collect();
+    let (tops, below): (Vec<&Span>, Vec<&Span>) =
+        by_start.iter().partition(|span| !known.contains(span.parent.as_str()));
     let mut children: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
-    for span in spans {
-        let orphan = span.parent == span.id || !known.contains(span.parent.as_str());
-        children.entry(if orphan { "" } else { &span.parent }).or_default().push(span);
+    for span in &below {
+        children.entry(&span.parent).or_default().push(span);
     }
-    for list in children.values_mut() {
-        list.sort_by_key(|span| std::cmp::Reverse(span.start_ns));
-    }
-    let mut stack: Vec<(usize, &Span)> =
-        children.remove("").unwrap_or_default().into_iter().map(|s| (0, s)).collect();
     let mut rows = Vec::with_capacity(spans.len());
-    while let Some((depth, span)) = stack.pop() {
-        rows.push((depth, span));
-        let below = children.remove(span.id.as_str()).unwrap_or_default();
-        stack.extend(below.into_iter().map(|child| (depth + 1, child)));
+    let mut drawn = BTreeSet::new();
+    // What hangs below a top is drawn with it; what is left then hangs below itself.
+    for top in tops.into_iter().chain(below) {
+        let mut stack = vec![(0, top)];
+        while let Some((depth, span)) = stack.pop() {
+            if drawn.insert(std::ptr::from_ref(span)) {
+                rows.push((depth, span));
+                let below = children.remove(span.id.as_str()).unwrap_or_default();
+                stack.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
+            }
+        }
     }
     rows
 }
@@ -147,8 +153,17 @@ mod tests {
     }
 
     #[test]
-    fn spans_that_name_one_another_do_not_hang() {
-        let rows = draw(&[span("a", "b", 0, 1), span("b", "a", 0, 1), span("r", "", 0, 1)], 60);
-        assert!(rows.lines().count() == 2, "{rows}");
+    fn every_span_has_its_row() {
+        let check = |spans: &[(&str, &str)], expected: &str| {
+            let spans: Vec<Span> =
+                spans.iter().zip(0..).map(|((id, parent), at)| span(id, parent, at, at + 1)).collect();
+            let rows: Vec<String> =
+                ordered(&spans).iter().map(|(depth, span)| format!("{}{depth}", span.id)).collect();
+            assert_eq!(rows.join(" "), expected);
+        };
+        check(&[("a", "b"), ("b", "a"), ("r", "")], "r0 a0 b1");
+        check(&[("a", "a"), ("b", "a")], "a0 b1");
+        check(&[("a", "c"), ("b", "a"), ("x", "b"), ("c", "b")], "a0 b1 x2 c2");
+        check(&[("a", ""), ("a", ""), ("b", "a")], "a0 b1 a0");
     }
 }
