@@ -219,7 +219,11 @@ async fn fetch(fetcher: &mut Fetcher, plan: &Plan) -> Result<Fetched, FetchError
     tokio::time::timeout(timeout, fetcher.get(&plan.job.client, &ask)).await.unwrap_or_else(|_| Err(late()))
 }
 
+/// An empty body is an answer without samples, whatever its type.
 fn parse(job: &Job, answer: &Fetched, ts_ms: i64) -> Result<Exposition, String> {
+    if answer.body.is_empty() {
+        return Ok(Exposition::default());
+    }
     let options = ExpositionOptions {
         default_ts_ms: ts_ms,
         honor_timestamps: job.config.honor_timestamps,

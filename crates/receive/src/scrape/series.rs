@@ -77,8 +77,7 @@ impl SeriesCache {
                 u32::try_from(out.series.len() - 1).unwrap_or(u32::MAX)
             }));
         }
-        copy_samples(&answer.batch, &place, out);
-        counts.kept = out.sample_count();
+        counts.kept = copy_samples(&answer.batch, &place, ts_ms, out);
         if job.limits.samples > 0 && counts.kept as u64 > job.limits.samples {
             return Err("sample limit exceeded".into());
         }
@@ -141,17 +140,26 @@ pub(crate) fn entry_of(labels: Labels) -> Option<SeriesEntry> {
     batch.series.pop()
 }
 
-fn copy_samples(from: &MetricBatch, place: &[Option<u32>], out: &mut MetricBatch) {
+/// Copies what relabelling kept; how many samples that were. Of a series that the answer repeats without a time of its own,
+/// the first sample counts.
+fn copy_samples(from: &MetricBatch, place: &[Option<u32>], ts_ms: i64, out: &mut MetricBatch) -> usize {
     let placed = |series: u32| place.get(series as usize).copied().flatten();
+    let mut seen = vec![false; out.series.len()];
+    let mut kept = 0;
     for point in &from.floats {
         if let Some(series) = placed(point.series) {
-            out.push_float(series, point.ts_ms, point.value);
+            kept += 1;
+            let again = seen.get_mut(series as usize).is_some_and(|seen| std::mem::replace(seen, true));
+            if !again || point.ts_ms != ts_ms {
+                out.push_float(series, point.ts_ms, point.value);
+            }
         }
     }
     for point in &from.histograms {
         if let Some(series) = placed(point.series) {
             let mut point = point.clone();
             point.series = series;
+            kept += 1;
             out.histograms.push(point);
         }
     }
@@ -162,6 +170,7 @@ fn copy_samples(from: &MetricBatch, place: &[Option<u32>], out: &mut MetricBatch
             out.exemplars.push(point);
         }
     }
+    kept
 }
 
 fn resolve(

@@ -51,15 +51,21 @@ pub(crate) fn object(labels: &Labels) -> Map<String, Value> {
     labels.iter().map(|label| (label.name.to_string(), json!(&*label.value))).collect()
 }
 
-fn row(labels: &Labels, exemplars: &[Exemplar]) -> Value {
+/// Seconds since the epoch, whole ones without a fraction, as Prometheus prints them.
+fn seconds(ts_ms: i64) -> Value {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit 53 bits")]
+    let fraction = || json!(ts_ms as f64 / 1_000.0);
+    if ts_ms % 1_000 == 0 { json!(ts_ms / 1_000) } else { fraction() }
+}
+
+fn row(labels: &Labels, exemplars: &[Exemplar]) -> Value {
     let exemplars: Vec<Value> = exemplars
         .iter()
         .map(|exemplar| {
             json!({
                 "labels": object(&exemplar.labels),
                 "value": float(exemplar.value),
-                "timestamp": exemplar.ts_ms as f64 / 1_000.0,
+                "timestamp": seconds(exemplar.ts_ms),
             })
         })
         .collect();
