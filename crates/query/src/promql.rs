@@ -18,7 +18,7 @@ mod value;
 
 pub use answer::{PromAnswer, PromError, PromErrorKind, PromValue, Sample, SampleValue, Series};
 
-pub(crate) use histogram::detect_reset;
+pub(crate) use histogram::hint;
 pub use histogram::{ShownBucket, add_histograms, compacted as compact_histogram, shown_buckets};
 
 use annotation::Notes;

@@ -1,7 +1,6 @@
 //! Metrics in memory: the plainest implementation of the port, to test engines with and to check `store` against.
 
-use crate::promql::detect_reset;
-use model::histogram::ResetHint;
+use crate::promql::hint;
 use model::labels::METRIC_NAME;
 use model::metric::{Exemplar, MetricMetadata};
 use model::scan::{Budget, Cardinality, Completeness, ScanError, SeriesColumns, SeriesCursor, SeriesSelect};
@@ -77,8 +76,8 @@ impl SeriesCursor for Cursor<'_> {
         columns.clear();
         let Some((labels, samples)) = self.rest.next() else { return Ok(None) };
         let any_start = samples.values().any(|(_, start)| *start != 0);
-        let mut before = match samples.range(..self.range_ms.0).next_back() {
-            Some((_, (Value::Histogram(h), _))) => Some(Arc::clone(h)),
+        let before = match samples.range(..self.range_ms.0).next_back() {
+            Some((_, (Value::Histogram(h), _))) => Some(&**h),
             _ => None,
         };
         for (ts, (value, start)) in samples.range(self.range_ms.0..=self.range_ms.1) {
@@ -89,13 +88,13 @@ impl SeriesCursor for Cursor<'_> {
                     &mut columns.start_ms
                 }
                 Value::Histogram(h) => {
-                    columns.histograms.push((*ts, hinted(h, before.as_ref())));
-                    before = Some(Arc::clone(h));
+                    columns.histograms.push((*ts, Arc::clone(h)));
                     &mut columns.histogram_start_ms
                 }
             };
             starts.extend(any_start.then_some(*start));
         }
+        hint(before, &mut columns.histograms);
         self.budget.spend((columns.ts_ms.len() + columns.histograms.len()) as u64)?;
         Ok(Some(labels.clone()))
     }
@@ -103,27 +102,6 @@ impl SeriesCursor for Cursor<'_> {
     fn completeness(&self) -> Completeness {
         Completeness::default()
     }
-}
-
-/// The histogram with the hint that Prometheus' storage gives it: whether it is known not to be a reset.
-fn hinted(h: &Arc<FloatHistogram>, before: Option<&Arc<FloatHistogram>>) -> Arc<FloatHistogram> {
-    if h.reset_hint == ResetHint::Gauge || h.is_stale() {
-        return Arc::clone(h);
-    }
-    let mut plain = FloatHistogram::clone(h);
-    plain.reset_hint = ResetHint::Unknown;
-    let continues = before.is_some_and(|before| {
-        let same_layout = before.reset_hint != ResetHint::Gauge
-            && !before.is_stale()
-            && before.schema == plain.schema
-            && before.zero_threshold.total_cmp(&plain.zero_threshold).is_eq()
-            && before.custom_values == plain.custom_values;
-        same_layout && h.reset_hint != ResetHint::Yes && !detect_reset(&plain, before)
-    });
-    if continues {
-        plain.reset_hint = ResetHint::No;
-    }
-    Arc::new(plain)
 }
 
 impl MetricSource for MemoryMetrics {

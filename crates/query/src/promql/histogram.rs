@@ -13,7 +13,7 @@ mod work;
 
 pub(crate) use estimate::{NanEffect, fraction, quantile, variance};
 pub(crate) use format::{describe, format_g, format_g_precision};
-pub(crate) use reset::detect_reset;
+pub(crate) use reset::{detect_reset, hint};
 pub(crate) use trim::trim;
 pub(crate) use work::{HistogramMean, Incompatible, Outcome, Work};
 

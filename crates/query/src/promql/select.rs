@@ -4,7 +4,7 @@
 use super::annotation::Note;
 use super::answer::PromError;
 use super::eval::{Context, Result, Sink, check_steps, weight};
-use super::histogram::{Work, detect_reset, scaled};
+use super::histogram::{Work, detect_reset, hint, scaled};
 use super::totals;
 use super::value::{Cell, Columns, Grid, Row};
 use language::promql::ast::{Expr, Extension, Span, Subquery, VectorSelector};
@@ -46,6 +46,10 @@ pub(crate) fn scan(
     let mut cursor = context.source.select(context.tenant, &select, context.budget)?;
     let mut columns = SeriesColumns::default();
     while let Some(labels) = cursor.next(&mut columns)? {
+        // Only the source knows what stands before the first.
+        if let Some(((_, first), rest)) = columns.histograms.split_first_mut() {
+            hint(Some(first), rest);
+        }
         on_series(labels, &mut columns)?;
     }
     context.completeness.borrow_mut().merge(cursor.completeness());

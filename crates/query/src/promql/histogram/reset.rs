@@ -3,14 +3,19 @@
 use super::buckets::{bounds, coarser_index, indexed, upper_bound};
 use model::FloatHistogram;
 use model::histogram::{BucketSpan, ResetHint};
+use std::sync::Arc;
 
 /// Whether `current` cannot have grown out of `previous`.
 pub(crate) fn detect_reset(current: &FloatHistogram, previous: &FloatHistogram) -> bool {
     match current.reset_hint {
-        ResetHint::Yes => return true,
-        ResetHint::No => return false,
-        ResetHint::Unknown | ResetHint::Gauge => {}
+        ResetHint::Yes => true,
+        ResetHint::No => false,
+        ResetHint::Unknown | ResetHint::Gauge => counts_decreased(current, previous),
     }
+}
+
+/// Whether the counts alone tell of a reset.
+fn counts_decreased(current: &FloatHistogram, previous: &FloatHistogram) -> bool {
     if current.count < previous.count {
         return true;
     }
@@ -23,6 +28,36 @@ pub(crate) fn detect_reset(current: &FloatHistogram, previous: &FloatHistogram) 
     zero_bucket_decreased(current, previous)
         || side_decreased(current, previous, true)
         || side_decreased(current, previous, false)
+}
+
+/// Says of each histogram of a series whether it is known to continue the one before it (of the first: `before`), as
+/// Prometheus' storage does when samples are appended. What a sender claimed of resets is not kept; gauges and staleness
+/// markers stay as they are.
+pub(crate) fn hint(before: Option<&FloatHistogram>, series: &mut [(i64, Arc<FloatHistogram>)]) {
+    for at in (0..series.len()).rev() {
+        let (earlier, from) = series.split_at_mut(at);
+        let Some((_, current)) = from.first_mut() else { continue };
+        if current.reset_hint == ResetHint::Gauge || current.is_stale() {
+            continue;
+        }
+        let before = earlier.last().map(|(_, h)| &**h).or(before);
+        let continued = before.is_some_and(|before| continues(current, before));
+        let hint = if continued { ResetHint::No } else { ResetHint::Unknown };
+        if current.reset_hint != hint {
+            Arc::make_mut(current).reset_hint = hint;
+        }
+    }
+}
+
+/// Whether `current` has the layout of `before` and may have grown out of it.
+fn continues(current: &FloatHistogram, before: &FloatHistogram) -> bool {
+    before.reset_hint != ResetHint::Gauge
+        && !before.is_stale()
+        && before.schema == current.schema
+        && before.zero_threshold.total_cmp(&current.zero_threshold).is_eq()
+        && before.custom_values == current.custom_values
+        && current.reset_hint != ResetHint::Yes
+        && !counts_decreased(current, before)
 }
 
 type Buckets<'a> = (&'a [BucketSpan], &'a [f64]);
@@ -110,14 +145,17 @@ fn custom_bucket_decreased(current: &FloatHistogram, previous: &FloatHistogram) 
 mod tests {
     use super::*;
 
-    fn check(current: &[f64], previous: &[f64], hint: ResetHint, expected: bool) {
-        let histogram = |counts: &[f64], reset_hint| FloatHistogram {
+    fn histogram(counts: &[f64], reset_hint: ResetHint) -> FloatHistogram {
+        FloatHistogram {
             reset_hint,
             count: counts.iter().sum(),
             positive_spans: vec![BucketSpan { offset: 0, length: u32::try_from(counts.len()).unwrap() }],
             positive_buckets: counts.to_vec(),
             ..Default::default()
-        };
+        }
+    }
+
+    fn check(current: &[f64], previous: &[f64], hint: ResetHint, expected: bool) {
         let reset = detect_reset(&histogram(current, hint), &histogram(previous, ResetHint::Unknown));
         assert_eq!(reset, expected, "{previous:?} -> {current:?}");
     }
@@ -130,5 +168,22 @@ mod tests {
         check(&[5.0], &[1.0, 0.0], ResetHint::Unknown, false);
         check(&[0.0], &[1.0], ResetHint::No, false);
         check(&[2.0], &[1.0], ResetHint::Yes, true);
+    }
+
+    #[test]
+    fn a_series_says_which_histograms_continue_it() {
+        use ResetHint::{Gauge, No, Unknown, Yes};
+        let given =
+            [(1.0, No), (2.0, Unknown), (3.0, Yes), (4.0, Unknown), (1.0, No), (2.0, Gauge), (3.0, No)];
+        let mut series: Vec<_> = given
+            .iter()
+            .zip(0..)
+            .map(|((count, hint), ts)| (ts, Arc::new(histogram(&[*count], *hint))))
+            .collect();
+        hint(None, &mut series);
+        let hints: Vec<ResetHint> = series.iter().map(|(_, h)| h.reset_hint).collect();
+        assert_eq!(hints, [Unknown, No, Unknown, No, Unknown, Gauge, Unknown]);
+        hint(Some(&histogram(&[1.0], Unknown)), &mut series);
+        assert_eq!(series[0].1.reset_hint, No);
     }
 }
