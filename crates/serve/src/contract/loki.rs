@@ -43,6 +43,14 @@ async fn log_queries_answer_streams() {
 }
 
 #[tokio::test]
+async fn templates_read_the_clock() {
+    let query = r#"{level="info"} | line_format "{{ now | unixEpoch }}""#;
+    let request = format!("GET /loki/api/v1/query_range query={query}&limit=1&{}", range());
+    let answer = server().await.ask(&request).await.json();
+    assert_eq!(answer["data"]["result"][0]["values"][0][1], json!(NOW_S.to_string()));
+}
+
+#[tokio::test]
 async fn metadata_and_parsed_labels_come_apart_when_asked() {
     let server = server().await;
     let request = format!("GET /loki/api/v1/query_range query={{level=\"error\"}} | logfmt&{}", range());
@@ -120,6 +128,10 @@ async fn stream_calls_answer_in_their_shapes() {
         (
             "GET /loki/api/v1/format_query query={a=\"b\"}|=\"c\"".into(),
             json!({"status": "success", "data": "{a=\"b\"} |= \"c\""}),
+        ),
+        (
+            format!("GET /loki/api/v1/format_query query={{a=\"b\"}}|=\"{0}\"|=\"{0}\"", "c".repeat(60)),
+            json!({"data": format!("{{a=\"b\"}}\n  |= \"{0}\" |= \"{0}\"", "c".repeat(60))}),
         ),
         ("GET /loki/api/v1/status/buildinfo".into(), json!({"version": "3.7.0"})),
         ("GET /loki/api/v1/drilldown-limits".into(), json!({"limits": {"volume_enabled": true}})),

@@ -24,7 +24,7 @@ pub(crate) async fn instant(
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
     let at = range::instant(&call.params, state.clock.now_ns())?;
-    let params = LogParams { start_ns: at, end_ns: at, step_ms: None, ..log_params(&call.params)? };
+    let params = LogParams { start_ns: at, end_ns: at, step_ms: None, ..log_params(&state, &call.params)? };
     let answer = run(&state, &call, params).await?;
     if matches!(answer.value, LogValue::Streams(_)) {
         return Err(Failure::Parameter(
@@ -44,7 +44,7 @@ pub(crate) async fn range(Extract(state): Extract<State>, call: Call<Failure>) -
         end_ns: bounds.1,
         step_ms: Some(range::step_ms(&call.params, bounds)?),
         interval_ms: range::interval_ms(&call.params)?,
-        ..log_params(&call.params)?
+        ..log_params(&state, &call.params)?
     };
     let categorize = encode::wants_categories(&call.headers);
     Ok(encode::answer(run(&state, &call, params).await?, categorize))
@@ -54,7 +54,7 @@ pub(crate) async fn range(Extract(state): Extract<State>, call: Call<Failure>) -
 pub(crate) async fn format(call: Call<Failure>) -> Result<Response, Failure> {
     let text = required_query(&call.params)?;
     let (status, answer) = match language::logql::parse(text) {
-        Ok(expr) => (StatusCode::OK, json!({"status": "success", "data": expr.to_string()})),
+        Ok(expr) => (StatusCode::OK, json!({"status": "success", "data": language::logql::pretty(&expr)})),
         Err(error) => {
             (StatusCode::BAD_REQUEST, json!({"status": "invalid-query", "error": error.to_string()}))
         }
@@ -91,7 +91,7 @@ pub(crate) fn limit(params: &Params, default: usize, most: usize) -> Result<usiz
     }
 }
 
-fn log_params(params: &Params) -> Result<LogParams, Failure> {
+fn log_params(state: &State, params: &Params) -> Result<LogParams, Failure> {
     let direction = match params.get("direction") {
         "" => Direction::Backward,
         text if text.eq_ignore_ascii_case("backward") => Direction::Backward,
@@ -99,5 +99,5 @@ fn log_params(params: &Params) -> Result<LogParams, Failure> {
         other => return Err(Failure::Parameter(format!("invalid direction '{other}'"))),
     };
     let limit = limit(params, ENTRIES_DEFAULT, ENTRIES_MAX)?;
-    Ok(LogParams { direction, limit, ..LogParams::default() })
+    Ok(LogParams { direction, limit, now_ns: state.clock.now_ns(), ..LogParams::default() })
 }

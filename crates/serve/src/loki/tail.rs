@@ -71,6 +71,7 @@ pub(crate) async fn tail(
         step_ms: Some(1_000),
         direction: Direction::Backward,
         limit: limit(&call.params, HISTORY_DEFAULT, HISTORY_MAX)?,
+        now_ns,
         ..LogParams::default()
     };
     let upgrade = match upgrade {
