@@ -8,9 +8,10 @@ use super::pattern::Pattern;
 use super::record::{ERROR, ERROR_DETAILS, Name, Names, Origin, Record, sanitize};
 use crate::template::{LineTemplate, TemplateContext};
 use language::logql::{
-    Assign, FieldFilter, LabelFormat, LineOp, LogExpr, Operand, ParseError, Stage, search_regex,
+    Assign, FieldFilter, LabelFilter, LabelFormat, LineOp, LogExpr, Operand, ParseError, Stage, search_regex,
 };
-use model::Matcher;
+use model::TraceId;
+use model::matcher::{MatchOp, Matcher};
 use regex::{CaptureLocations, Regex};
 use std::borrow::Cow;
 
@@ -24,6 +25,8 @@ pub(super) struct Pipeline {
     stages: Vec<Compiled>,
     /// Byte strings that every kept line holds as stored.
     pub(super) contains: Vec<Vec<u8>>,
+    /// The trace that every kept line belongs to, when the query names one.
+    pub(super) trace_id: Option<TraceId>,
 }
 
 enum Compiled {
@@ -59,7 +62,8 @@ impl Pipeline {
     pub(super) fn new(log: &LogExpr, names: &mut Names, reads_line: bool) -> Result<Self, ParseError> {
         let simple = log.stages.iter().take_while(|stage| matches!(stage, Stage::Line(_))).count();
         let used = if reads_line { log.stages.len() } else { used_stages(&log.stages) };
-        let mut pipeline = Self { first: Vec::new(), stages: Vec::new(), contains: Vec::new() };
+        let trace_id = wanted_trace(&log.stages);
+        let mut pipeline = Self { first: Vec::new(), stages: Vec::new(), contains: Vec::new(), trace_id };
         for (at, stage) in log.stages.iter().enumerate() {
             let fail = |message: String| ParseError::stage(stage, &message);
             match stage {
@@ -89,6 +93,25 @@ impl Pipeline {
         }
         Some(line)
     }
+}
+
+/// The id that `| trace_id="..."` asks for while labels are as stored: records are indexed by the id that their label
+/// `trace_id` reads, so that no other record has it.
+fn wanted_trace(stages: &[Stage]) -> Option<TraceId> {
+    fn of_filter(filter: &LabelFilter) -> Option<TraceId> {
+        match filter {
+            LabelFilter::And(a, b) => of_filter(a).or_else(|| of_filter(b)),
+            LabelFilter::Text(matcher) if matcher.name == "trace_id" && matcher.op == MatchOp::Equal => {
+                matcher.value.parse().ok()
+            }
+            _ => None,
+        }
+    }
+    let mut as_stored = stages.iter().take_while(|stage| matches!(stage, Stage::Line(_) | Stage::Filter(_)));
+    as_stored.find_map(|stage| match stage {
+        Stage::Filter(filter) => of_filter(filter),
+        _ => None,
+    })
 }
 
 /// How many stages matter when nobody reads the line: a `line_format` counts only if a later stage looks at it.
@@ -343,4 +366,28 @@ fn drop_fields(record: &mut Record, fields: &[Field]) {
         }
     }
     record.retain(|name, value| !fields.iter().any(|field| field.holds(name, value)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use language::logql::{Expr, parse};
+
+    #[test]
+    fn a_trace_is_looked_up_while_labels_are_as_stored() {
+        let check = |stages: &str, expected: Option<u8>| {
+            let Ok(Expr::Log(log)) = parse(&format!(r#"{{app="a"}} {stages}"#)) else { panic!("{stages}") };
+            let pipeline = Pipeline::new(&log, &mut Names::default(), true).expect("compiles");
+            let id = |last| TraceId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+            assert_eq!(pipeline.trace_id, expected.map(id), "{stages}");
+        };
+        check(r#"| trace_id="000000000000000000000000000000ab""#, Some(0xab));
+        check(r#"|= "x" | level="info" | a="b" and trace_id="ab" | json"#, Some(0xab));
+        check(r#"| json | trace_id="ab""#, None);
+        check(r#"| drop trace_id | trace_id="ab""#, None);
+        check(r#"| trace_id="ab" or a="b""#, None);
+        check(r#"| trace_id!="ab""#, None);
+        check(r#"| trace_id="checkout""#, None);
+        check(r#"| trace_id="""#, None);
+    }
 }

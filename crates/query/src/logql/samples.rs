@@ -79,7 +79,7 @@ pub(super) fn evaluate(
         end_ns: last.saturating_add(1),
         direction: Direction::Forward,
         contains: extractor.pipeline.contains.clone(),
-        trace_id: None,
+        trace_id: extractor.pipeline.trace_id,
     };
     let completeness =
         run.source.scan(run.tenant, &select, run.budget, &mut |batch| extractor.batch(batch))?;

@@ -28,10 +28,6 @@ impl LineReader {
         Ok(Self { record, pipeline, lines: 0, bytes: 0 })
     }
 
-    pub(super) fn contains(&self) -> Vec<Vec<u8>> {
-        self.pipeline.contains.clone()
-    }
-
     /// Calls `kept` with the labels and the entry of every line that passes, until it answers `false`.
     pub(super) fn read(
         &mut self,
@@ -92,8 +88,8 @@ pub(super) fn select(
         start_ns: params.start_ns,
         end_ns: params.end_ns,
         direction: params.direction,
-        contains: reader.contains(),
-        trace_id: None,
+        contains: reader.pipeline.contains.clone(),
+        trace_id: reader.pipeline.trace_id,
     };
     let limit = if params.limit == 0 { ENTRIES_LIMIT_MAX } else { params.limit };
     let mut found: Vec<(LabelSet, OutEntry)> = Vec::new();

@@ -170,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn the_label_trace_id_decides_which_trace_a_line_belongs_to() {
+        let [a, b] = ["0af7651916cd43dd8448eb211c80319c", "000000000000000000000000000000ab"];
+        let check = |labels: &str, text: &str, pairs: &[(&str, &str)], expected: &str| {
+            let batch = push(&[(labels, &[line(1, text, pairs)])]).expect("decodes").batch;
+            assert_eq!(batch.entries[0].trace_id.to_string(), expected, "{labels} {text} {pairs:?}");
+        };
+        check("{}", &format!("traceID={a}"), &[("trace_id", "ab")], b);
+        check("{}", "x", &[("traceId", a), ("trace_id", b)], b);
+        check("{}", "x", &[("trace_id", a), ("trace_id", b)], b);
+        check("{}", "x", &[("trace_id", "unknown"), ("traceId", a)], a);
+        check(&format!("{{trace_id=\"{b}\"}}"), "x", &[("trace_id", a)], b);
+    }
+
+    #[test]
     fn a_bad_stream_is_rejected_alone() {
         let decoded = push(&[
             (r#"{a="1"}"#, &[line(1, "x", &[])]),

@@ -13,6 +13,8 @@ use std::str::FromStr;
 
 /// The structured metadata that carries the level.
 const DETECTED_LEVEL: &str = "detected_level";
+/// The label and structured metadata that names the trace.
+const TRACE_ID: &str = "trace_id";
 
 /// Collects streams and entries.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct Writer {
     /// Texts that every entry may share.
     shared: Vec<(&'static str, Text)>,
     stream_level: Option<Level>,
+    stream_trace: Option<TraceId>,
     entry: usize,
     trace: Finder<'static>,
     span: Finder<'static>,
@@ -45,6 +48,7 @@ impl Writer {
             names: Keys::default(),
             shared: Vec::new(),
             stream_level: None,
+            stream_trace: None,
             entry: 0,
             trace: Finder::new("race"),
             span: Finder::new("pan"),
@@ -59,6 +63,7 @@ impl Writer {
             Some(level) => Level::Known(level),
             None => Level::Other(self.text(word.as_bytes())),
         });
+        self.stream_trace = labels.get(TRACE_ID).and_then(|id| id.parse().ok());
         self.out.batch.push_stream(labels);
         self.entry = self.out.batch.metadata.len();
     }
@@ -153,9 +158,13 @@ impl Writer {
         Some(Level::Known(level))
     }
 
+    /// What a query reads as the label `trace_id` decides, so that looking for a trace by its label finds its lines.
     fn ids(&self, pairs: &[(Text, Text)], line: Text, given: (TraceId, SpanId)) -> (TraceId, SpanId) {
         let (mut trace, mut span) = given;
         let arena = &self.out.batch.arena;
+        let named = pairs.iter().rev().find(|(name, _)| name.bytes(arena) == TRACE_ID.as_bytes());
+        let label = self.stream_trace.or_else(|| named.and_then(|(_, value)| value.str(arena).parse().ok()));
+        trace = label.unwrap_or(trace);
         for (name, value) in pairs {
             let name = name.bytes(arena);
             if trace.is_none() && is_id_name(name, b"trace") {
