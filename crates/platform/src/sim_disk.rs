@@ -119,6 +119,14 @@ impl SimDisk {
         state.files.retain(|number, _| live.contains(number));
     }
 
+    /// The process dies and the machine lives on: what was written stays, synced or not, handles from before are dead.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.epoch += 1;
+        state.power_fails_in = None;
+        state.sync_fails_in = None;
+    }
+
     /// Flips one bit of `path` at byte `at`, on the platter.
     ///
     /// # Errors
@@ -384,6 +392,20 @@ mod tests {
         disk.write_atomic("a", b"new").expect("write");
         disk.crash();
         assert_eq!(disk.read("a").expect("read"), b"new");
+    }
+
+    #[test]
+    fn a_kill_keeps_what_was_written() {
+        let disk = SimDisk::new(1);
+        let mut file = disk.append("a").expect("open");
+        file.append(b"one").expect("append");
+        disk.fail_power_in(0);
+        assert!(file.append(b"two").is_err());
+        disk.kill();
+        assert!(file.append(b"three").is_err(), "handles die with the process");
+        assert_eq!(disk.read("a").expect("read"), b"one");
+        disk.crash();
+        assert!(disk.read("a").is_err(), "it was never synced");
     }
 
     #[test]

@@ -32,10 +32,22 @@ pub(crate) fn recover(engine: &Engine) -> Result<(Recovery, u64), StoreError> {
     for number in &numbers {
         replay(engine, *number, numbers.last() == Some(number), &mut recovery)?;
     }
+    make_durable(engine)?;
     let unflushed = i64::try_from(recovery.wal_bytes).unwrap_or(i64::MAX);
     engine.gauges.wal_unflushed_bytes.set(unflushed);
     let next = numbers.last().map_or(0, |last| last + 1).max(manifest.wal_floor);
     Ok((recovery, next))
+}
+
+/// What a killed process wrote and never synced was replayed like the rest, so it must be as durable: a power cut later
+/// would tear it in the middle of the log, where a torn record is damage.
+fn make_durable(engine: &Engine) -> Result<(), StoreError> {
+    let disk = engine.desk.disk();
+    for number in segments(disk)? {
+        disk.append(&segment_path(number))?.sync()?;
+    }
+    disk.sync_dir(WAL_DIR)?;
+    Ok(())
 }
 
 fn shelve<S: Signal>(engine: &Engine, shelves: &Shelves<S>, info: PartInfo) {

@@ -96,6 +96,28 @@ fn a_damaged_record_is_set_aside_and_named_while_the_rest_answers() {
     }
 }
 
+/// The process dies between writing a record and syncing it, the next one replays it; then power goes.
+#[test]
+fn what_a_killed_process_left_unsynced_is_no_damage_after_a_power_cut() {
+    for seed in 0..8 {
+        let disk = SimDisk::new(seed);
+        disk.set_tears(true);
+        let store = open(&disk, options()).expect("open");
+        write(&store, 1, T0_MS);
+        disk.fail_power_in(1);
+        let unsynced = store.write_metrics(&Tenant::default(), batch([(labels("up", 2), T0_MS, 1.0)]));
+        assert!(matches!(now(unsynced), Err(Refusal::Storage(_))));
+        disk.kill();
+        let store = open(&disk, options()).expect("open");
+        write(&store, 3, T0_MS);
+        disk.crash();
+        let store = open(&disk, options()).expect("open");
+        assert_eq!(store.quarantined(), [], "seed {seed}");
+        let (instances, missing) = series(&store);
+        assert_eq!((instances, missing), (["host-1", "host-2", "host-3"].map(str::to_owned).into(), vec![]));
+    }
+}
+
 #[test]
 fn a_damaged_manifest_is_rebuilt_from_the_parts() {
     let disk = SimDisk::new(1);
