@@ -1,6 +1,5 @@
 //! Scrape configuration in, running scraper and its targets out: the seam between the file, `receive` and `serve`.
 
-use crate::config::units::Millis;
 use crate::config::{Config, ScrapeText};
 use model::ingest::Ingest;
 use model::{Labels, Tenant};
@@ -8,6 +7,7 @@ use platform::metrics::Registry;
 use platform::{RealRandom, SharedClock};
 use receive::scrape::{Health, PrometheusConfig, ScrapeManager};
 use serve::ports::{ActiveTarget, DroppedTarget, TargetHealth, Targets};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -81,52 +81,42 @@ struct Listed(ScrapeManager);
 
 impl Targets for Listed {
     fn active(&self) -> Vec<ActiveTarget> {
-        let millis = |text: &str| text.parse::<Millis>().map_or(0, |millis| millis.0);
-        let mut targets: Vec<ActiveTarget> = self
-            .0
-            .targets()
-            .active_targets
-            .into_iter()
-            .map(|target| ActiveTarget {
-                discovered: Labels::from_pairs(target.discovered_labels),
-                labels: Labels::from_pairs(target.labels),
-                last_scrape_ns: nanos(&target.last_scrape),
-                last_duration_s: target.last_scrape_duration,
-                health: match target.health {
-                    Health::Up => TargetHealth::Up,
-                    Health::Down => TargetHealth::Down,
-                    Health::Unknown => TargetHealth::Unknown,
-                },
-                interval_ms: millis(&target.scrape_interval),
-                timeout_ms: millis(&target.scrape_timeout),
-                pool: target.scrape_pool,
-                url: target.scrape_url,
-                last_error: target.last_error,
-            })
-            .collect();
+        let active = self.0.targets().active.into_iter().map(|target| ActiveTarget {
+            discovered: Labels::from_pairs(target.discovered),
+            labels: target.labels,
+            pool: target.pool,
+            url: target.url,
+            last_error: target.last_error,
+            last_scrape_ns: target.last_scrape_ns,
+            last_duration_s: target.last_duration_s,
+            health: match target.health {
+                Health::Up => TargetHealth::Up,
+                Health::Down => TargetHealth::Down,
+                Health::Unknown => TargetHealth::Unknown,
+            },
+            interval_ms: target.interval_ms,
+            timeout_ms: target.timeout_ms,
+        });
+        let mut targets: Vec<ActiveTarget> = active.collect();
         targets.sort_by(|a, b| (&a.pool, &a.url).cmp(&(&b.pool, &b.url)));
         targets
     }
 
     fn dropped(&self) -> Vec<DroppedTarget> {
-        let dropped = self.0.targets().dropped_targets.into_iter();
-        dropped
-            .map(|target| DroppedTarget {
-                pool: target.scrape_pool,
-                discovered: Labels::from_pairs(target.discovered_labels),
-            })
-            .collect()
+        let dropped = self.0.targets().dropped.into_iter().map(|target| DroppedTarget {
+            pool: target.pool,
+            discovered: Labels::from_pairs(target.discovered),
+        });
+        dropped.collect()
+    }
+
+    fn dropped_counts(&self) -> BTreeMap<String, usize> {
+        self.0.targets().dropped_counts
     }
 
     fn pools(&self) -> Vec<String> {
         self.0.pools()
     }
-}
-
-/// RFC 3339 to nanoseconds since the epoch; 0 for "never", which is the year 1.
-fn nanos(text: &str) -> i64 {
-    let at = text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_nanosecond);
-    i64::try_from(at).unwrap_or(0).max(0)
 }
 
 /// The configuration as the status call shows it; secrets are masked by leaving every line that holds one out.

@@ -83,8 +83,10 @@ pub struct DroppedTarget {
 pub trait Targets: Send + Sync + 'static {
     /// Targets in scrape, sorted by pool and URL.
     fn active(&self) -> Vec<ActiveTarget>;
-    /// Targets that relabelling dropped.
+    /// Targets that relabelling dropped; of a pool with many, some.
     fn dropped(&self) -> Vec<DroppedTarget>;
+    /// How many targets of each pool relabelling dropped.
+    fn dropped_counts(&self) -> BTreeMap<String, usize>;
     /// The `job_name` of every scrape configuration.
     fn pools(&self) -> Vec<String>;
 }

@@ -125,7 +125,7 @@ impl ScrapeManager {
         }
     }
 
-    /// All targets, in the shape of Prometheus' `/api/v1/targets`.
+    /// All targets: what Prometheus' `/api/v1/targets` shows.
     #[must_use]
     pub fn targets(&self) -> Targets {
         let mut targets = Targets::default();

@@ -89,18 +89,16 @@ impl Pool {
 
     pub(super) fn list(&self, targets: &mut Targets) {
         let name = &self.job.config.job_name;
-        let first = targets.active_targets.len();
+        let first = targets.active.len();
         for active in self.active.values() {
-            targets.active_targets.push(ActiveTarget::of(name, &active.plan.spec, &active.state.lock()));
+            targets.active.push(ActiveTarget::of(name, &active.plan.spec, &active.state.lock()));
         }
-        if let Some(own) = targets.active_targets.get_mut(first..) {
-            own.sort_by(|a, b| (&a.scrape_url, &a.labels).cmp(&(&b.scrape_url, &b.labels)));
+        if let Some(own) = targets.active.get_mut(first..) {
+            own.sort_by(|a, b| (&a.url, &a.labels).cmp(&(&b.url, &b.labels)));
         }
         let dropped = self.dropped.iter().cloned();
-        targets.dropped_targets.extend(
-            dropped.map(|discovered_labels| DroppedTarget { discovered_labels, scrape_pool: name.clone() }),
-        );
-        targets.dropped_target_counts.insert(name.clone(), self.dropped_count);
+        targets.dropped.extend(dropped.map(|discovered| DroppedTarget { discovered, pool: name.clone() }));
+        targets.dropped_counts.insert(name.clone(), self.dropped_count);
     }
 
     /// Makes the running targets those that the sources and rules say.

@@ -4,7 +4,6 @@ use super::job::Job;
 use super::relabel::{LabelMap, apply};
 use super::units::PromDuration;
 use model::Labels;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -132,8 +131,7 @@ fn escape(text: &str, kept: &[u8]) -> String {
 }
 
 /// A target's health.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
     /// Not scraped yet.
     #[default]
@@ -163,79 +161,64 @@ impl TargetState {
     }
 }
 
-/// Answer of `/api/v1/targets`, in Prometheus' field names.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// What is scraped and what is not.
+#[derive(Clone, Debug, Default)]
 pub struct Targets {
     /// Scraped, by pool and URL.
-    pub active_targets: Vec<ActiveTarget>,
+    pub active: Vec<ActiveTarget>,
     /// Dropped by relabelling; at most [`super::DROPPED_TARGETS_MAX`] a pool.
-    pub dropped_targets: Vec<DroppedTarget>,
+    pub dropped: Vec<DroppedTarget>,
     /// How many each pool dropped.
-    pub dropped_target_counts: BTreeMap<String, usize>,
+    pub dropped_counts: BTreeMap<String, usize>,
 }
 
 /// One scraped target.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct ActiveTarget {
     /// Before relabelling.
-    pub discovered_labels: BTreeMap<String, String>,
+    pub discovered: LabelMap,
     /// What its samples carry.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// The job's name.
-    pub scrape_pool: String,
+    pub pool: String,
     /// What is fetched.
-    pub scrape_url: String,
-    /// The same, as others reach it.
-    pub global_url: String,
+    pub url: String,
     /// Empty when the last scrape was fine.
     pub last_error: String,
-    /// RFC 3339, UTC; year 1 when there was none.
-    pub last_scrape: String,
-    /// Seconds.
-    pub last_scrape_duration: f64,
-    /// `up`, `down` or `unknown`.
+    /// Nanoseconds since the epoch; 0 before the first scrape.
+    pub last_scrape_ns: i64,
+    /// Seconds the last scrape took.
+    pub last_duration_s: f64,
+    /// How the last scrape went.
     pub health: Health,
-    /// As `15s`.
-    pub scrape_interval: String,
-    /// As `10s`.
-    pub scrape_timeout: String,
+    /// Milliseconds between scrapes.
+    pub interval_ms: u64,
+    /// Milliseconds a scrape may take.
+    pub timeout_ms: u64,
 }
 
 /// One target that relabelling dropped.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct DroppedTarget {
     /// Before relabelling.
-    pub discovered_labels: BTreeMap<String, String>,
+    pub discovered: LabelMap,
     /// The job's name.
-    pub scrape_pool: String,
+    pub pool: String,
 }
 
 impl ActiveTarget {
     pub(crate) fn of(pool: &str, spec: &TargetSpec, last: &LastScrape) -> Self {
-        let labels =
-            spec.labels.iter().map(|label| (label.name.to_string(), label.value.to_string())).collect();
         Self {
-            discovered_labels: spec.discovered.clone(),
-            labels,
-            scrape_pool: pool.to_owned(),
-            scrape_url: spec.url.clone(),
-            global_url: spec.url.clone(),
+            discovered: spec.discovered.clone(),
+            labels: spec.labels.clone(),
+            pool: pool.to_owned(),
+            url: spec.url.clone(),
             last_error: last.error.clone(),
-            last_scrape: rfc3339(last.start_ns),
-            last_scrape_duration: last.duration_s,
+            last_scrape_ns: last.start_ns,
+            last_duration_s: last.duration_s,
             health: last.health,
-            scrape_interval: spec.interval.to_string(),
-            scrape_timeout: spec.timeout.to_string(),
+            interval_ms: spec.interval.ms,
+            timeout_ms: spec.timeout.ms,
         }
     }
-}
-
-fn rfc3339(ns: i64) -> String {
-    if ns == 0 {
-        return "0001-01-01T00:00:00Z".into();
-    }
-    jiff::Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| String::new(), |time| time.to_string())
 }

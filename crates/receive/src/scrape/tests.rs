@@ -169,13 +169,12 @@ async fn samples_get_target_labels_and_a_report() {
         (&headers["accept-encoding"], &headers["x-prometheus-scrape-timeout-seconds"]),
         (&"gzip".parse().expect("header"), &"0.1".parse().expect("header"))
     );
-    let targets = serde_json::to_value(bench.manager.targets()).expect("json");
-    let target = &targets["activeTargets"][0];
-    assert_eq!(target["health"], "up");
-    assert_eq!(target["scrapeUrl"], format!("http://{}/metrics", bench.addr));
-    assert_eq!(target["discoveredLabels"]["__address__"], bench.addr.to_string());
-    assert_eq!(target["scrapeInterval"], "100ms");
-    assert_eq!(target["labels"]["job"], "j");
+    let target = &bench.manager.targets().active[0];
+    assert_eq!((target.health, target.interval_ms, target.timeout_ms), (Health::Up, 100, 100));
+    assert_eq!(target.url, format!("http://{}/metrics", bench.addr));
+    assert_eq!(target.discovered["__address__"], bench.addr.to_string());
+    assert_eq!(target.labels.get("job"), Some("j"));
+    assert!(target.last_scrape_ns > 0);
     bench.manager.stop().await;
     let count = bench.kept.all().len();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -194,7 +193,7 @@ async fn a_series_a_scrape_and_a_target_that_vanish_are_marked() {
     bench.page.set(500, TEXT, b"");
     bench.kept.wait(&bench.line("a", "", "stale")).await;
     bench.kept.wait(&bench.line("up", "", "0")).await;
-    let target = &bench.manager.targets().active_targets[0];
+    let target = &bench.manager.targets().active[0];
     assert_eq!(
         (target.health, target.last_error.as_str()),
         (Health::Down, "server returned HTTP status 500 Internal Server Error")
@@ -202,7 +201,7 @@ async fn a_series_a_scrape_and_a_target_that_vanish_are_marked() {
     assert!(!bench.kept.has(&bench.line("up", "", "stale")));
     bench.apply("static_configs: []").expect("config");
     bench.kept.wait(&bench.line("up", "", "stale")).await;
-    assert!(bench.manager.targets().active_targets.is_empty());
+    assert!(bench.manager.targets().active.is_empty());
 }
 
 #[tokio::test]
@@ -234,14 +233,14 @@ async fn a_scrape_over_a_limit_fails_as_a_whole() {
         bench.apply(&format!("{STATIC}\n{limit}")).expect("config");
         bench.kept.wait(&bench.line("up", "", "0")).await;
         assert!(!bench.kept.all().iter().any(|line| line.starts_with("b{")), "{limit}");
-        assert_eq!(bench.manager.targets().active_targets[0].last_error, error);
+        assert_eq!(bench.manager.targets().active[0].last_error, error);
         bench.manager.stop().await;
     }
     let bench = bench("a 1\n").await;
     bench.apply("static_configs: [{targets: ['ADDR', 'localhost:1']}]\ntarget_limit: 1").expect("config");
     bench.kept.wait(&bench.line("up", "", "0")).await;
     assert_eq!(
-        bench.manager.targets().active_targets[0].last_error,
+        bench.manager.targets().active[0].last_error,
         "target_limit exceeded (number of targets: 2, limit: 1)"
     );
 }
@@ -271,8 +270,8 @@ relabel_configs:
     assert_eq!(uri, "/probe?module=icmp&module=second&q=a+b%26c");
     assert_eq!(headers["authorization"], "Basic YWRhOnNlY3JldA==");
     let targets = bench.manager.targets();
-    assert_eq!((targets.dropped_targets.len(), targets.dropped_target_counts["j"]), (1, 1));
-    assert_eq!(targets.dropped_targets[0].discovered_labels["__address__"], "x:1");
+    assert_eq!((targets.dropped.len(), targets.dropped_counts["j"]), (1, 1));
+    assert_eq!(targets.dropped[0].discovered["__address__"], "x:1");
 }
 
 #[tokio::test]
@@ -291,7 +290,7 @@ async fn answers_are_read_by_content_type_compressed_and_redirected() {
     bench.kept.wait(&bench.line("zipped", "", "1")).await;
     bench.page.set(200, "text/html", b"a 1\n");
     bench.kept.wait(&bench.line("up", "", "0")).await;
-    let error = bench.manager.targets().active_targets[0].last_error.clone();
+    let error = bench.manager.targets().active[0].last_error.clone();
     assert!(error.starts_with("received unsupported Content-Type \"text/html\""), "{error}");
     bench.apply(&format!("{STATIC}\nfallback_scrape_protocol: PrometheusText0.0.4")).expect("config");
     bench.page.set(200, "text/html", b"fallen_back 1\n");
@@ -305,7 +304,7 @@ async fn a_target_that_hangs_or_refuses_is_down() {
     let addr = silent.local_addr().expect("addr").to_string();
     bench.apply(&format!("static_configs: [{{targets: ['{addr}']}}]")).expect("config");
     bench.kept.wait(&format!("up{{instance=\"{addr}\", job=\"j\"}} 0")).await;
-    let error = bench.manager.targets().active_targets[0].last_error.clone();
+    let error = bench.manager.targets().active[0].last_error.clone();
     assert!(error.ends_with("context deadline exceeded"), "{error}");
 }
 
@@ -322,7 +321,7 @@ async fn files_and_http_tell_of_targets() {
         .apply(&format!("file_sd_configs: [{{files: ['{}'], refresh_interval: 1s}}]", pattern.display()))
         .expect("config");
     bench.kept.wait(&format!("a{{from=\"file\", instance=\"{}\", job=\"j\"}} 1", bench.addr)).await;
-    let meta = bench.manager.targets().active_targets[0].discovered_labels["__meta_filepath"].clone();
+    let meta = bench.manager.targets().active[0].discovered["__meta_filepath"].clone();
     assert_eq!(meta, file.display().to_string());
     write("[]");
     bench.kept.wait(&format!("a{{from=\"file\", instance=\"{}\", job=\"j\"}} stale", bench.addr)).await;

@@ -197,7 +197,7 @@ async fn status_calls_describe_the_server() {
                     "health": "up", "lastScrape": "2023-11-14T22:23:20Z", "scrapeInterval": "15s", "lastError": "",
                 }],
                 "droppedTargets": [{"discoveredLabels": {"__address__": "c:1"}}],
-                "droppedTargetCounts": {"shop": 1},
+                "droppedTargetCounts": {"shop": 2},
             }}),
         ),
         ("GET /api/v1/targets state=dropped", 200, json!({"data": {"activeTargets": []}})),

@@ -189,6 +189,11 @@ impl Targets for OneTarget {
         vec![DroppedTarget { pool: "shop".into(), discovered: Labels::from_pairs([("__address__", "c:1")]) }]
     }
 
+    fn dropped_counts(&self) -> BTreeMap<String, usize> {
+        // More than are listed.
+        BTreeMap::from([("shop".into(), 2)])
+    }
+
     fn pools(&self) -> Vec<String> {
         vec!["shop".into()]
     }

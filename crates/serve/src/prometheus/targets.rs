@@ -7,13 +7,13 @@ use super::params;
 use super::series::kind;
 use crate::State;
 use crate::call::Call;
-use crate::ports::ActiveTarget;
+use crate::ports::{ActiveTarget, DroppedTarget};
 use crate::time::to_rfc3339;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use language::promql;
 use model::Matcher;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What Go prints for a time that was never set.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -50,15 +50,13 @@ pub(crate) async fn targets(
     if show_active {
         rows.extend(state.targets.active().iter().filter(|target| in_pool(&target.pool)).map(active));
     }
-    let mut counts: Map<String, Value> = Map::new();
     let mut dropped: Vec<Value> = Vec::new();
-    for target in state.targets.dropped().iter().filter(|target| in_pool(&target.pool)) {
-        let count = counts.get(&target.pool).and_then(Value::as_u64).unwrap_or(0);
-        counts.insert(target.pool.clone(), json!(count + 1));
-        if show_dropped {
-            dropped.push(json!({"discoveredLabels": object(&target.discovered), "scrapePool": target.pool}));
-        }
+    if show_dropped {
+        let shown = |target: &DroppedTarget| json!({"discoveredLabels": object(&target.discovered), "scrapePool": target.pool});
+        dropped.extend(state.targets.dropped().iter().filter(|target| in_pool(&target.pool)).map(shown));
     }
+    let mut counts = state.targets.dropped_counts();
+    counts.retain(|pool, _| in_pool(pool));
     let data = json!({"activeTargets": rows, "droppedTargets": dropped, "droppedTargetCounts": counts});
     Ok(success(&data, Notes::default()))
 }
