@@ -3,6 +3,7 @@
 //! Doors (`receive`, `serve`) and engines (`store`, `query`, `topology`) know nothing of one another; here they are put
 //! together. Nothing here speaks a protocol.
 
+mod admin;
 pub mod config;
 pub mod demo;
 mod doors;

@@ -4,15 +4,15 @@
 use crate::config::doors::Door;
 use axum::Router;
 use axum::extract::{RawQuery, State as Extract};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::{any, get, post};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
 use platform::metrics::Registry;
 use receive::Receiver;
 use serve::State;
-use store::Store;
 use std::sync::Arc;
+use store::Store;
 
 /// Prefixes on 8080 that belong to doors which do not exist yet.
 const LATER: &[(&str, &str)] = &[("/alertmanager", "Alertmanager's API"), ("/opa", "OPA's REST API")];
@@ -31,8 +31,8 @@ pub(crate) struct Parts {
 /// The router of `door`.
 pub(crate) fn router(door: Door, parts: &Parts) -> Router {
     let Parts { receiver, state, .. } = parts;
-    match door {
-        Door::Ui => everything(parts),
+    let router = match door {
+        Door::Ui => return everything(parts),
         Door::OtlpGrpc | Door::OtlpHttp => receive::door::otlp(receiver),
         Door::Prometheus => prometheus(parts).route("/metrics", metrics(parts)),
         Door::Loki => loki(parts).route("/metrics", metrics(parts)),
@@ -41,7 +41,30 @@ pub(crate) fn router(door: Door, parts: &Parts) -> Router {
         Door::JaegerThrift | Door::JaegerCollector => receive::door::jaeger(receiver),
         Door::JaegerSampling => receive::door::sampling(receiver),
         Door::Zipkin => zipkin(parts),
+    };
+    refusing(router)
+}
+
+/// `router` with the ecosystem's own words for paths and methods it does not have.
+fn refusing(router: Router) -> Router {
+    router
+        .fallback(async |headers: HeaderMap| {
+            not_there(&headers, StatusCode::NOT_FOUND, "404 page not found\n")
+        })
+        .method_not_allowed_fallback(async |headers: HeaderMap| {
+            not_there(&headers, StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n")
+        })
+}
+
+/// A gRPC call is told so in its own way: status 12, unimplemented.
+fn not_there(headers: &HeaderMap, status: StatusCode, text: &'static str) -> Response {
+    let content = headers.get(CONTENT_TYPE);
+    if content.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+        let headers =
+            [("content-type", "application/grpc"), ("grpc-status", "12"), ("grpc-message", "no such method")];
+        return (StatusCode::OK, headers, ()).into_response();
     }
+    (status, text).into_response()
 }
 
 fn prometheus(parts: &Parts) -> Router {
@@ -60,17 +83,17 @@ fn zipkin(parts: &Parts) -> Router {
 fn everything(parts: &Parts) -> Router {
     let state = &parts.state;
     let mut router = Router::new()
-        .nest("/prometheus", prometheus(parts))
-        .nest("/loki", loki(parts))
-        .nest("/tempo", serve::tempo::router(state.clone()))
-        .nest("/jaeger", serve::jaeger::router(state.clone()))
-        .nest("/zipkin", zipkin(parts))
-        .nest("/otlp", receive::door::otlp(&parts.receiver))
+        .nest("/prometheus", refusing(prometheus(parts)))
+        .nest("/loki", refusing(loki(parts)))
+        .nest("/tempo", refusing(serve::tempo::router(state.clone())))
+        .nest("/jaeger", refusing(serve::jaeger::router(state.clone())))
+        .nest("/zipkin", refusing(zipkin(parts)))
+        .nest("/otlp", refusing(receive::door::otlp(&parts.receiver)))
         .merge(serve::api::router(state.clone()))
         .route("/metrics", metrics(parts))
         .route("/-/healthy", get(async || "Binnacle is healthy.\n"))
         .route("/-/ready", get(ready).with_state((state.clone(), parts.skipped.clone())))
-        .route("/-/compact", post(compact).with_state(parts.store.clone()));
+        .merge(crate::admin::router(parts.store.clone()));
     for (prefix, name) in LATER {
         let answer = format!("unsupported: {name} is not there yet\n");
         let handler = any(async move || (StatusCode::NOT_IMPLEMENTED, answer.clone()));
@@ -94,15 +117,6 @@ async fn ready(
         text.push('\n');
     }
     (status, text)
-}
-
-/// Flushes and merges until nothing is left; the answer comes then.
-async fn compact(Extract(store): Extract<Store>) -> impl IntoResponse {
-    match platform::task::blocking("compact", move || store.compact()).await {
-        Some(Ok(())) => (StatusCode::OK, "Binnacle is compacted.\n".to_owned()),
-        Some(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("not compacted: {error}\n")),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "not compacted: the process is stopping\n".to_owned()),
-    }
 }
 
 /// Our own metrics.

@@ -105,7 +105,7 @@ impl Client {
     }
 }
 
-fn with_params(path: &str, params: &[(&str, &str)]) -> String {
+pub(crate) fn with_params(path: &str, params: &[(&str, &str)]) -> String {
     if params.is_empty() {
         return path.to_owned();
     }

@@ -9,6 +9,7 @@ mod logs;
 mod metrics;
 mod output;
 mod services;
+mod snapshot;
 mod time;
 mod trace;
 
@@ -65,6 +66,8 @@ pub enum Command {
     /// What changed; `changes add` reports a deploy.
     #[command(visible_alias = "change")]
     Changes(changes::ChangeArgs),
+    /// Make a copy of all data in the data directory's snapshots/, itself a data directory to start from.
+    Snapshot(snapshot::SnapshotArgs),
 }
 
 /// What a command needs to run.
@@ -127,5 +130,6 @@ async fn execute(command: Command, common: Common, clock: SharedClock) -> Result
         Command::Map(args) => services::map(&session, &args).await,
         Command::Top(args) => services::top(&session, &args).await,
         Command::Changes(args) => changes::changes(&session, &args).await,
+        Command::Snapshot(args) => snapshot::snapshot(&session, &args).await,
     }
 }

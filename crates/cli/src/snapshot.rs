@@ -1,0 +1,20 @@
+//! `binnacle snapshot`: a consistent copy of everything acknowledged so far, made by the server.
+
+use crate::{Failure, Session};
+use clap::Args;
+use serde_json::json;
+
+/// Arguments of `snapshot`.
+#[derive(Args, Debug)]
+pub struct SnapshotArgs {
+    /// Directory name under snapshots/.
+    name: String,
+}
+
+/// Asks for it and prints where it is.
+pub(crate) async fn snapshot(session: &Session, args: &SnapshotArgs) -> Result<(), Failure> {
+    let path = crate::client::with_params("/-/snapshot", &[("name", &args.name)]);
+    let answer = session.client.post(&path, &json!({})).await?;
+    println!("{}", answer["path"].as_str().unwrap_or_default());
+    Ok(())
+}
