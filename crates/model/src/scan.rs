@@ -10,8 +10,9 @@ use crate::labels::Labels;
 use crate::log::LogBatch;
 use crate::matcher::Matcher;
 use crate::metric::{Exemplar, MetricMetadata};
-use crate::span::SpanBatch;
+use crate::span::{SpanBatch, SpanKind};
 use crate::tenant::Tenant;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -344,7 +345,7 @@ pub enum SpanHint {
     Service(String),
     /// Span name equals.
     Name(String),
-    /// A string attribute equals, in any of the scopes resource and span when `None`.
+    /// An attribute is this text, or an array that holds it; of the scopes resource and span when `None`.
     AttrEquals(Option<AttrScope>, String, String),
     /// The attribute exists.
     AttrExists(Option<AttrScope>, String),
@@ -365,6 +366,17 @@ pub struct SpanSelect {
     pub hints: Vec<SpanHint>,
     /// Only these traces (exact); the time range is then ignored when it is empty (`start_ns >= end_ns`).
     pub trace_ids: Vec<TraceId>,
+}
+
+/// What a service calls some of its spans.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Operation {
+    /// `service.name`; empty when the resource has none.
+    pub service: String,
+    /// Span name.
+    pub name: String,
+    /// Span kind.
+    pub kind: SpanKind,
 }
 
 /// Reads spans.
@@ -392,4 +404,25 @@ pub trait SpanSource: Send + Sync {
         select: &SpanSelect,
         budget: &Budget,
     ) -> Result<Vec<(AttrScope, String)>, ScanError>;
+
+    /// Operations of the spans that start in the range of `select`, whose other conditions are not looked at. A source
+    /// that keeps them beside its spans may also answer those of spans near the range.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    fn operations(
+        &self,
+        tenant: &Tenant,
+        select: &SpanSelect,
+        budget: &Budget,
+    ) -> Result<BTreeSet<Operation>, ScanError> {
+        let range_ns = select.start_ns..select.end_ns;
+        let select = SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, ..SpanSelect::default() };
+        let mut found = BTreeSet::new();
+        self.scan(tenant, &select, budget, &mut |batch| {
+            batch.operations(&range_ns, &mut found);
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
 }

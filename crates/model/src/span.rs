@@ -3,8 +3,10 @@
 
 use crate::attr::{Attr, ValueRef};
 use crate::id::{SpanId, TraceId};
+use crate::scan::Operation;
 use crate::text::Text;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 /// OTLP span kinds, with OTLP's numbers.
@@ -199,6 +201,18 @@ impl SpanBatch {
     /// All spans in order.
     pub fn iter(&self) -> impl Iterator<Item = SpanRef<'_>> {
         self.spans.iter().map(|row| SpanRef { batch: self, row })
+    }
+
+    /// Adds the operations of the spans that start in `range_ns` to `found`.
+    pub fn operations(&self, range_ns: &Range<i64>, found: &mut BTreeSet<Operation>) {
+        let inside = self.iter().filter(|span| range_ns.contains(&span.row.start_ns));
+        let distinct: HashSet<(&str, &str, SpanKind)> =
+            inside.map(|span| (span.service(), span.name(), span.row.kind)).collect();
+        found.extend(distinct.into_iter().map(|(service, name, kind)| Operation {
+            service: service.to_owned(),
+            name: name.to_owned(),
+            kind,
+        }));
     }
 
     /// The attributes in `range`, key and value.

@@ -131,21 +131,8 @@ impl TraceQuery {
     }
 }
 
-/// Calls `visit` with each span that starts in `range_ns`, and its trace.
-fn each_span(
-    source: &dyn SpanSource,
-    tenant: &Tenant,
-    range_ns: &Range<i64>,
-    hints: Vec<SpanHint>,
-    budget: &Budget,
-    visit: &mut dyn FnMut(&SpanRef),
-) -> Result<(), ScanError> {
-    let select = SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, hints, trace_ids: Vec::new() };
-    source.scan(tenant, &select, budget, &mut |batch| {
-        batch.iter().filter(|span| range_ns.contains(&span.row.start_ns)).for_each(|span| visit(&span));
-        ControlFlow::Continue(())
-    })?;
-    Ok(())
+fn in_range(range_ns: &Range<i64>) -> SpanSelect {
+    SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, ..SpanSelect::default() }
 }
 
 /// Names of the services with a span that starts in `range_ns`, sorted.
@@ -158,14 +145,12 @@ pub fn services(
     range_ns: Range<i64>,
     budget: &Budget,
 ) -> Result<Vec<String>, ScanError> {
-    let mut names = BTreeSet::new();
-    each_span(source, tenant, &range_ns, Vec::new(), budget, &mut |span| {
-        let service = span.service();
-        if !service.is_empty() && !names.contains(service) {
-            names.insert(service.to_owned());
-        }
-    })?;
-    Ok(names.into_iter().collect())
+    let operations = source.operations(tenant, &in_range(&range_ns), budget)?;
+    // Sorted by service first.
+    let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
+    names.dedup();
+    names.retain(|name| !name.is_empty());
+    Ok(names)
 }
 
 /// Operations of `service` (of every service when empty), of `kind` when given, sorted.
@@ -180,22 +165,12 @@ pub fn operations(
     range_ns: Range<i64>,
     budget: &Budget,
 ) -> Result<Vec<Operation>, ScanError> {
-    let mut known: BTreeMap<SpanKind, BTreeSet<String>> = BTreeMap::new();
-    let hint = (!service.is_empty()).then(|| SpanHint::Service(service.to_owned()));
-    each_span(source, tenant, &range_ns, hint.into_iter().collect(), budget, &mut |span| {
-        let wanted = kind.is_none_or(|kind| kind == span.row.kind)
-            && (service.is_empty() || service == span.service());
-        let names = known.entry(span.row.kind).or_default();
-        if wanted && !names.contains(span.name()) {
-            names.insert(span.name().to_owned());
-        }
-    })?;
-    let named = |(kind, names): (SpanKind, BTreeSet<String>)| {
-        names.into_iter().map(move |name| Operation { name, kind })
-    };
-    let mut operations: Vec<Operation> = known.into_iter().flat_map(named).collect();
-    operations.sort();
-    Ok(operations)
+    let all = source.operations(tenant, &in_range(&range_ns), budget)?;
+    let wanted = all.into_iter().filter(|one| {
+        kind.is_none_or(|kind| kind == one.kind) && (service.is_empty() || service == one.service)
+    });
+    let named: BTreeSet<Operation> = wanted.map(|one| Operation { name: one.name, kind: one.kind }).collect();
+    Ok(named.into_iter().collect())
 }
 
 /// Who called whom in the traces of `range_ns`, sorted by parent and child.
@@ -209,8 +184,7 @@ pub fn dependencies(
     budget: &Budget,
 ) -> Result<Vec<Dependency>, ScanError> {
     let mut calls: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    let select = SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, ..SpanSelect::default() };
-    source.scan(tenant, &select, budget, &mut |batch| {
+    source.scan(tenant, &in_range(&range_ns), budget, &mut |batch| {
         for rows in traces(batch) {
             let spans = || rows.clone().filter_map(|at| batch.span(at));
             let services: HashMap<SpanId, &str> =

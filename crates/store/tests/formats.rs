@@ -8,7 +8,7 @@ use model::scan::{Budget, Direction, LogSelect, SeriesColumns, SeriesSelect, Spa
 use model::{Labels, Tenant};
 use platform::metrics::Registry;
 use platform::{Disk, SimClock, SimDisk};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -112,6 +112,10 @@ fn check_spans(store: &Store, tenant: &Tenant) {
     found.sort_by_key(|span| span.0);
     let expected: Vec<_> = (0..fixture::ROUNDS).flat_map(|round| describe(&fixture::spans(round))).collect();
     assert_eq!(found, expected);
+    let mut operations = BTreeSet::new();
+    (0..fixture::ROUNDS)
+        .for_each(|round| fixture::spans(round).operations(&(i64::MIN..i64::MAX), &mut operations));
+    assert_eq!(store.spans().operations(tenant, &select, &Budget::default()), Ok(operations));
 }
 
 fn check(version: &str) {

@@ -5,7 +5,7 @@ mod common;
 
 use common::{T0_MS, now, open, options};
 use model::attr::ValueRef;
-use model::scan::{AttrScope, Budget, SpanHint, SpanSelect};
+use model::scan::{AttrScope, Budget, Operation, SpanHint, SpanSelect};
 use model::span::{Event, Link, Resource, Scope};
 use model::{SpanBatch, SpanId, SpanKind, SpanRow, StatusCode, Tenant, TraceId};
 use platform::{Random, SeededRandom, SimDisk};
@@ -189,7 +189,12 @@ fn scan(store: &Store, select: &SpanSelect) -> Vec<Vec<Span>> {
 }
 
 fn has(attrs: &Attrs, key: &str, value: Option<&str>) -> bool {
-    attrs.iter().any(|(k, v)| k == key && value.is_none_or(|value| *v == Value::Str(value.into())))
+    let is = |found: &Value, value: &str| match found {
+        Value::Str(text) => text == value,
+        Value::Json(array) => array.contains(&format!("{{\"stringValue\":\"{value}\"}}")),
+        _ => false,
+    };
+    attrs.iter().any(|(k, v)| k == key && value.is_none_or(|value| is(v, value)))
 }
 
 fn satisfies(span: &Span, hint: &SpanHint) -> bool {
@@ -242,8 +247,29 @@ fn all() -> SpanSelect {
     SpanSelect { start_ns: i64::MIN, end_ns: i64::MAX, ..SpanSelect::default() }
 }
 
+/// Compares the operations of all time with what the spans say.
+fn check_operations(store: &Store, spans: &[Span]) {
+    let budget = Budget::default();
+    let found = store.spans().operations(&Tenant::default(), &all(), &budget).expect("operations");
+    assert_eq!(budget.spent(), 0, "no span is read");
+    let operation = |span: &Span| {
+        let name = |(key, value): &(String, Value)| match value {
+            Value::Str(name) if key == "service.name" => Some(name.clone()),
+            _ => None,
+        };
+        let service = span.resource.iter().find_map(name).unwrap_or_default();
+        Operation { service, name: span.name.clone(), kind: SpanKind::from_otlp(span.kind) }
+    };
+    // A span that was sent again may call itself something else.
+    let mut ids = BTreeSet::new();
+    let kept = spans.iter().filter(|span| ids.insert((span.trace_id, span.span_id)));
+    assert!(found.is_superset(&kept.map(operation).collect()), "{found:?}");
+    assert!(found.is_subset(&spans.iter().map(operation).collect()), "{found:?}");
+}
+
 fn check_all(store: &Store, spans: &[Span]) {
     check(store, spans, &all());
+    check_operations(store, spans);
     let Some(some) = spans.get(spans.len() / 2) else { return };
     let at = some.start_ns;
     for (start_ns, end_ns) in [(at, at + 1), (i64::MIN, at), (at, i64::MAX), (at - 1000, at + 1_000_000)] {
@@ -260,6 +286,8 @@ fn check_all(store: &Store, spans: &[Span]) {
         SpanHint::AttrEquals(None, user(), "u-7".into()),
         SpanHint::AttrEquals(Some(AttrScope::Span), user(), "u-8".into()),
         SpanHint::AttrEquals(Some(AttrScope::Resource), "service.name".into(), "cart".into()),
+        SpanHint::AttrEquals(None, "roles".into(), "admin".into()),
+        SpanHint::AttrEquals(Some(AttrScope::Span), "roles".into(), "admin".into()),
         SpanHint::AttrEquals(Some(AttrScope::Event), "exception.type".into(), "E".into()),
         SpanHint::AttrExists(Some(AttrScope::Link), "why".into()),
         SpanHint::AttrExists(None, "rare".into()),
@@ -290,6 +318,11 @@ fn realistic(random: &SeededRandom, traces: u64, first_ns: i64) -> Vec<Span> {
             ];
             if random.below(300) == 0 {
                 attrs.push(("rare".to_owned(), Value::Double(1.5_f64.to_bits())));
+            }
+            if at % 40 == 0 && depth == 0 {
+                let role = if at % 80 == 0 { "admin" } else { "guest" };
+                let array = format!(r#"{{"arrayValue":{{"values":[{{"stringValue":"{role}"}}]}}}}"#);
+                attrs.push(("roles".to_owned(), Value::Json(array)));
             }
             let events = match random.below(10) {
                 0 => vec![(

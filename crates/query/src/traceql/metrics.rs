@@ -210,20 +210,20 @@ impl Run<'_> {
         by: &[Field],
     ) -> Result<Vec<Series>, TraceQlError> {
         let plan = Plan::new(pipeline)?;
-        let mut hints = prune::hints(pipeline);
+        let mut select = prune::select(pipeline, self.grid.start_ns, self.grid.end_ns);
         if let MetricsFunction::OverTime(_, field)
         | MetricsFunction::Histogram(field)
         | MetricsFunction::Quantile(field, _) = function
         {
-            hints.extend(prune::existence(&field.name));
+            select.hints.extend(prune::existence(&field.name));
         }
         if let MetricsFunction::Compare { filter, top, window_ns } = function {
             let mut comparison = Comparison::new(self.grid, filter.as_deref(), *top, *window_ns)?;
-            self.scan(&plan, hints, &mut |trace, at, slot| comparison.add(trace, at, slot))?;
+            self.scan(&plan, &select, &mut |trace, at, slot| comparison.add(trace, at, slot))?;
             return Ok(comparison.series());
         }
         let mut accumulator = Accumulator::new(self.grid, function, by, self.exemplars_max);
-        self.scan(&plan, hints, &mut |trace, at, slot| accumulator.add(trace, at, slot))?;
+        self.scan(&plan, &select, &mut |trace, at, slot| accumulator.add(trace, at, slot))?;
         Ok(accumulator.series())
     }
 
@@ -231,18 +231,12 @@ impl Run<'_> {
     fn scan(
         &mut self,
         plan: &Plan,
-        hints: Vec<model::scan::SpanHint>,
+        select: &SpanSelect,
         add: &mut dyn FnMut(&Trace, u32, usize) -> Result<(), ScanError>,
     ) -> Result<(), TraceQlError> {
-        let select = SpanSelect {
-            start_ns: self.grid.start_ns,
-            end_ns: self.grid.end_ns,
-            hints,
-            trace_ids: Vec::new(),
-        };
         let (grid, answer) = (self.grid, &mut self.answer);
         let mut added = Ok(());
-        let completeness = each_trace(self.source, self.tenant, &select, self.budget, &mut |trace| {
+        let completeness = each_trace(self.source, self.tenant, select, self.budget, &mut |trace| {
             answer.inspected_traces += 1;
             answer.inspected_spans += u64::from(trace.len());
             for at in together(plan.run(trace)) {

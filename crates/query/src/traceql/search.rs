@@ -32,9 +32,7 @@ pub(super) fn search(
         return Err(ParseError { kind: ErrorKind::Invalid, message, offset: 0 }.into());
     };
     let plan = Plan::new(&pipeline)?;
-    let hints = prune::hints(&pipeline);
-    let select =
-        SpanSelect { start_ns: params.start_ns, end_ns: params.end_ns, hints, trace_ids: Vec::new() };
+    let select = prune::select(&pipeline, params.start_ns, params.end_ns);
     let mut answer = SearchAnswer::default();
     if params.limit == 0 {
         return Ok(answer);

@@ -111,8 +111,7 @@ impl<'a> Selected<'a> {
         params: &TagsParams,
         pipeline: &Pipeline,
     ) -> Result<Self, TraceQlError> {
-        let (start_ns, end_ns) = (params.start_ns, params.end_ns);
-        let select = SpanSelect { start_ns, end_ns, hints: prune::hints(pipeline), trace_ids: Vec::new() };
+        let select = prune::select(pipeline, params.start_ns, params.end_ns);
         Ok(Self { source, tenant, select, plan: Plan::new(pipeline)? })
     }
 

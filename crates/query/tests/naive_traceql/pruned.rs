@@ -39,9 +39,11 @@ fn satisfies(span: &SpanRef, hint: &SpanHint) -> bool {
     match hint {
         SpanHint::Service(name) => span.service() == name,
         SpanHint::Name(name) => span.name() == name,
-        SpanHint::AttrEquals(scope, key, value) => {
-            has(span, *scope, key, &|found| found == ValueRef::Str(value))
-        }
+        SpanHint::AttrEquals(scope, key, value) => has(span, *scope, key, &|found| match found {
+            ValueRef::Str(text) => text == value,
+            ValueRef::Json(array) => array.contains(&format!("{{\"stringValue\":\"{value}\"}}")),
+            _ => false,
+        }),
         SpanHint::AttrExists(scope, key) => has(span, *scope, key, &|_| true),
         SpanHint::DurationMin(ns) => span.row.duration_ns >= *ns,
         SpanHint::Error => span.row.status == StatusCode::Error,

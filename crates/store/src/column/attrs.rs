@@ -421,8 +421,9 @@ impl Attrs {
         cursor.row += 1;
     }
 
-    /// Calls `on_row` with each row that has text `wanted` under `key`; a row may come twice.
+    /// Calls `on_row` with each row that has text `wanted`, or an array or a map, under `key`; a row may come twice.
     pub fn rows_with(&self, key: &str, wanted: &str, mut on_row: impl FnMut(usize)) {
+        self.rows_where(|pair| pair.key == key && pair.kind == Kind::Json, &mut on_row);
         for (at, pair) in
             self.pairs.iter().enumerate().filter(|(_, pair)| pair.key == key && pair.kind == Kind::Str)
         {
@@ -467,9 +468,12 @@ impl Attrs {
 
     /// Calls `on_row` with each row that has `key` with any kind of value.
     pub fn rows_having(&self, key: &str, mut on_row: impl FnMut(usize)) {
-        let has = |shape: &Vec<u32>| {
-            shape.iter().any(|pair| self.pairs.get(*pair as usize).is_some_and(|pair| pair.key == key))
-        };
+        self.rows_where(|pair| pair.key == key, &mut on_row);
+    }
+
+    fn rows_where(&self, wanted: impl Fn(&DecodedPair) -> bool, on_row: &mut dyn FnMut(usize)) {
+        let has =
+            |shape: &Vec<u32>| shape.iter().any(|pair| self.pairs.get(*pair as usize).is_some_and(&wanted));
         let shapes: Vec<bool> = self.shapes.iter().map(has).collect();
         if shapes.contains(&true) {
             let hit = |shape: &u32| shapes.get(*shape as usize) == Some(&true);

@@ -13,7 +13,7 @@ use crate::column::segment::SegmentWriter;
 use crate::column::text::write_text;
 use crate::column::trace_index::TraceIndex;
 use model::attr::ValueRef;
-use model::scan::AttrScope;
+use model::scan::{AttrScope, Operation};
 use model::span::{Resource, Scope};
 use model::{Attr, SpanBatch, SpanId, SpanRow, Value};
 use std::collections::BTreeSet;
@@ -91,6 +91,7 @@ pub(super) struct EncodedBlock {
     pub(super) pieces: Vec<Piece>,
     pub(super) traces: TraceIndex,
     pub(super) names: BTreeSet<(AttrScope, String)>,
+    pub(super) operations: BTreeSet<Operation>,
 }
 
 /// Encodes rows that stand trace by trace, each trace ordered by (start, span id), as block number `block` of its part.
@@ -120,7 +121,7 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
     let bytes: usize = segments.iter().map(Vec::len).sum();
     let bloom = filter(rows, &sources, bytes / BLOOM_SHARE);
     let traces = TraceIndex::new(pieces.iter().map(|piece| (piece.id, block)));
-    EncodedBlock { segments, bloom, pieces, traces, names }
+    EncodedBlock { segments, bloom, pieces, traces, names, operations: sources.operations(rows) }
 }
 
 fn encode_spans(rows: &[Row<'_>], sources: &Sources<'_>) -> Vec<u8> {
@@ -297,6 +298,19 @@ impl<'a> Sources<'a> {
         found
     }
 
+    /// What the services call the spans of `rows`.
+    fn operations(&self, rows: &[Row<'a>]) -> BTreeSet<Operation> {
+        let mut distinct: KeyMap<(u32, &[u8], u8), Operation> = KeyMap::default();
+        for (row, code) in rows.iter().zip(&self.resource_codes) {
+            let name = row.span.name;
+            distinct.entry((*code, name.bytes(&row.batch.arena), row.span.kind as u8)).or_insert_with(|| {
+                let service = row.service().unwrap_or_default().to_owned();
+                Operation { service, name: name.str(&row.batch.arena).to_owned(), kind: row.span.kind }
+            });
+        }
+        distinct.into_values().collect()
+    }
+
     fn scope(row: &Row<'a>) -> Option<&'a Scope> {
         row.batch.scopes.get(row.span.scope as usize)
     }
@@ -359,16 +373,22 @@ fn scope_content(row: &Row<'_>) -> Vec<u8> {
     out
 }
 
-/// What the value filter knows: span names, and string attributes of spans and resources.
+/// Stands in the value filter for the text of an array or a map; no text is it.
+pub(super) const ARRAY: &[u8] = &[0xFF];
+
+/// What the value filter knows: span names, string attributes of spans and resources, and which of these are arrays.
 fn filter(rows: &[Row<'_>], sources: &Sources<'_>, bytes_max: usize) -> Vec<u8> {
     let mut builder = BloomBuilder::default();
     let mut token = Vec::new();
     let mut add = |batch: &SpanBatch, attrs: &Range<u32>| {
         for attr in slice(batch, attrs) {
-            if let Value::Str(value) = attr.value {
-                attr_token(attr.key.bytes(&batch.arena), value.bytes(&batch.arena), &mut token);
-                builder.add(&token);
-            }
+            let value = match attr.value {
+                Value::Str(value) => value.bytes(&batch.arena),
+                Value::Json(_) => ARRAY,
+                _ => continue,
+            };
+            attr_token(attr.key.bytes(&batch.arena), value, &mut token);
+            builder.add(&token);
         }
     };
     for row in &sources.resources {

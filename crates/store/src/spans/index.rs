@@ -18,6 +18,9 @@ use std::sync::{Arc, OnceLock};
 const FULL_BYTES: usize = 2 << 20;
 /// Version of the index, its first number.
 const VERSION: u64 = 1;
+/// What a block's flags say.
+const FAILED: u64 = 1;
+const ARRAYS: u64 = 2;
 /// Scopes with the numbers that files carry.
 const SCOPES: [AttrScope; 5] =
     [AttrScope::Resource, AttrScope::Span, AttrScope::Event, AttrScope::Link, AttrScope::Instrumentation];
@@ -38,6 +41,8 @@ pub(super) struct Block {
     pub(super) longest_ns: i64,
     /// Whether a span failed.
     pub(super) failed: bool,
+    /// Whether the value filter knows of arrays; that of the oldest parts does not.
+    pub(super) arrays: bool,
     /// Indices into [`SpanIndex::names`].
     pub(super) names: Vec<u32>,
 }
@@ -48,6 +53,8 @@ pub(super) struct SpanIndex {
     /// Attribute names, sorted.
     pub(super) names: Vec<(AttrScope, String)>,
     pub(super) blocks: Vec<Block>,
+    /// Where the operations are; not in the oldest parts.
+    pub(super) operations: Option<ChunkRef>,
     traces: Option<ChunkRef>,
     trace_index: OnceLock<TraceIndex>,
 }
@@ -67,7 +74,7 @@ impl SpanIndex {
         for block in blocks {
             writer.number(block.rows.into());
             writer.number(block.traces.into());
-            writer.number(block.failed.into());
+            writer.number(if block.failed { FAILED } else { 0 } | if block.arrays { ARRAYS } else { 0 });
             writer.signed(block.min_ns);
             writer.signed(block.max_ns);
             writer.signed(block.longest_ns);
@@ -80,11 +87,12 @@ impl SpanIndex {
         writer.finish()
     }
 
-    /// What stands in a part's footer: where the index and the trace index are.
-    pub(super) fn footer(index: ChunkRef, traces: ChunkRef) -> Vec<u8> {
+    /// What stands in a part's footer: where the index, the trace index and the operations are.
+    pub(super) fn footer(index: ChunkRef, traces: ChunkRef, operations: Option<ChunkRef>) -> Vec<u8> {
         let mut out = Vec::new();
-        index.put(&mut out);
-        traces.put(&mut out);
+        for chunk in [index, traces].into_iter().chain(operations) {
+            chunk.put(&mut out);
+        }
         out
     }
 
@@ -94,8 +102,10 @@ impl SpanIndex {
             let mut footer = Reader::new(part.meta()?);
             let index = ChunkRef::get(&mut footer).map_err(|damage| part.damaged(damage))?;
             let traces = ChunkRef::get(&mut footer).map_err(|damage| part.damaged(damage))?;
+            let operations = (!footer.is_empty()).then(|| ChunkRef::get(&mut footer)).transpose();
+            let operations = operations.map_err(|damage| part.damaged(damage))?;
             let mut decoded = Self::decode(&part.read(index)?).map_err(|damage| part.damaged(damage))?;
-            decoded.traces = Some(traces);
+            (decoded.traces, decoded.operations) = (Some(traces), operations);
             let names: usize =
                 decoded.names.iter().map(|(_, name)| name.len() + size_of::<(AttrScope, String)>()).sum();
             let blocks: usize =
@@ -169,14 +179,15 @@ impl Block {
 }
 
 fn read_block(reader: &mut SegmentReader, names: usize) -> Result<Block, Damage> {
-    let (rows, traces, failed) = (reader.count()?, reader.count()?, reader.number()?);
+    let (rows, traces, flags) = (reader.count()?, reader.count()?, reader.number()?);
     if rows > BLOCK_ROWS_MAX || traces > rows {
         return Err(Damage::new("a block claims too many rows"));
     }
     let mut block = Block {
         rows: u32::try_from(rows).unwrap_or(u32::MAX),
         traces: u32::try_from(traces).unwrap_or(u32::MAX),
-        failed: failed != 0,
+        failed: flags & FAILED != 0,
+        arrays: flags & ARRAYS != 0,
         min_ns: reader.signed()?,
         max_ns: reader.signed()?,
         longest_ns: reader.signed()?,

@@ -6,6 +6,7 @@
 
 use super::block::{BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, Row};
 use super::index::SpanIndex;
+use super::operations;
 use super::place::{OpenBlock, Place};
 use super::scan::arrange;
 use super::write::SpanPartWriter;
@@ -76,6 +77,9 @@ fn copy(part: &mut SpanPartWriter<'_>, input: &Input) -> Result<(), PartError> {
     let mut moved = vec![None; input.index.blocks.len()];
     for (number, block) in input.index.blocks.iter().enumerate().filter(|(_, block)| block.is_full()) {
         moved[number] = Some(part.copy(&input.part, &input.index, block)?);
+    }
+    if moved.iter().any(Option::is_some) {
+        part.add_operations(operations::of_part(&input.part)?);
     }
     part.add_traces(input.index.traces(&input.part)?.moved(&moved));
     Ok(())

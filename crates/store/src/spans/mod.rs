@@ -2,7 +2,7 @@
 //!
 //! `wal` the payload · `memory` what is not in a part yet · `write` seals memory into parts · `merge` makes one part of
 //! several · `block` and `columns` rows to columns and back · `table` the traces of a block · `index` what a part holds ·
-//! `place` a block or chunk being read · `scan` windows of time · `source` the port.
+//! `operations` what its services call their spans · `place` a block or chunk being read · `scan` windows of time · `source` the port.
 //!
 //! A span is (trace id, span id): of spans with the same ids the one that came first stays, when memory is sealed, when
 //! parts are merged, and in every scan.
@@ -12,6 +12,7 @@ mod columns;
 mod index;
 mod memory;
 mod merge;
+mod operations;
 mod place;
 mod scan;
 mod source;

@@ -1,7 +1,7 @@
 //! Where spans are: a block of a part or a chunk of memory. Says which of its traces can satisfy a hint, and copies
 //! spans out.
 
-use super::block::{Segment, attr_token};
+use super::block::{ARRAY, Segment, attr_token};
 use super::columns::{AllColumns, Copied, ExtraColumns, SourceColumns, SpanColumns, decode_attrs};
 use super::index::{Block, SpanIndex};
 use super::memory::Chunk;
@@ -135,7 +135,7 @@ impl OpenBlock {
                     && scope.map_or(matches!(of, AttrScope::Span | AttrScope::Resource), |scope| scope == *of)
             })
         };
-        let mut token = Vec::new();
+        let (mut token, mut array) = (Vec::new(), Vec::new());
         match hint {
             SpanHint::DurationMin(min_ns) => return Ok(longest_ns < *min_ns),
             SpanHint::Error => return Ok(!failed),
@@ -144,10 +144,11 @@ impl OpenBlock {
                 if !has_name(*scope, key) {
                     return Ok(true);
                 }
-                if !matches!(scope, None | Some(AttrScope::Span | AttrScope::Resource)) {
+                if !block.arrays || !matches!(scope, None | Some(AttrScope::Span | AttrScope::Resource)) {
                     return Ok(false);
                 }
                 attr_token(key.as_bytes(), value.as_bytes(), &mut token);
+                attr_token(key.as_bytes(), ARRAY, &mut array);
             }
             SpanHint::Service(name) => attr_token(b"service.name", name.as_bytes(), &mut token),
             SpanHint::Name(name) => token.extend_from_slice(name.as_bytes()),
@@ -157,7 +158,7 @@ impl OpenBlock {
             None => self.info().bloom(&self.part)?,
         };
         let bloom = self.bloom.insert(bloom);
-        Ok(!bloom.may_have(&token))
+        Ok(!bloom.may_have(&token) && (array.is_empty() || !bloom.may_have(&array)))
     }
 
     /// Calls `on_trace` with the position in the table of each trace that may satisfy `hint`.
@@ -321,7 +322,9 @@ fn satisfies(span: &SpanRef<'_>, hint: &SpanHint) -> bool {
     match hint {
         SpanHint::Service(name) => span.service() == name,
         SpanHint::Name(name) => span.name() == name,
-        SpanHint::AttrEquals(scope, key, value) => any(scope, &|k, v| k == key && v == ValueRef::Str(value)),
+        SpanHint::AttrEquals(scope, key, value) => {
+            any(scope, &|k, v| k == key && (v == ValueRef::Str(value) || matches!(v, ValueRef::Json(_))))
+        }
         SpanHint::AttrExists(scope, key) => any(scope, &|k, _| k == key),
         SpanHint::DurationMin(min_ns) => span.row.duration_ns >= *min_ns,
         SpanHint::Error => span.row.status == StatusCode::Error,

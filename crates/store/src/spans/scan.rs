@@ -73,8 +73,13 @@ impl<'a> Scan<'a> {
                 self.places.extend((0..index.blocks.len()).map(|block| Some(open(block))));
                 Ok(())
             }
-            Err(error) => (self.on_damage)(error),
+            Err(error) => self.damaged(error),
         }
+    }
+
+    /// A part cannot be read.
+    pub(super) fn damaged(&mut self, error: PartError) -> Result<(), ScanError> {
+        (self.on_damage)(error)
     }
 
     /// Adds a memory chunk.

@@ -2,11 +2,12 @@
 
 use super::Spans;
 use super::index::SpanIndex;
+use super::operations;
 use super::scan::Scan;
 use crate::error::PartError;
 use crate::part::{Part, ms_of};
 use crate::shelf::{Source, View};
-use model::scan::{AttrScope, Budget, Completeness, ScanError, SpanSelect, SpanSource};
+use model::scan::{AttrScope, Budget, Completeness, Operation, ScanError, SpanSelect, SpanSource};
 use model::{SpanBatch, Tenant};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -59,6 +60,40 @@ impl SpanSource for Source<Spans> {
             }
         }
         Ok(names.into_iter().collect())
+    }
+
+    fn operations(
+        &self,
+        tenant: &Tenant,
+        select: &SpanSelect,
+        budget: &Budget,
+    ) -> Result<BTreeSet<Operation>, ScanError> {
+        let range_ns = select.start_ns..select.end_ns;
+        let range = (ms_of(range_ns.start), ms_of(range_ns.end.saturating_sub(1)));
+        let View { parts, memories, mut completeness } = self.view(tenant, range.0, range.1);
+        let mut found = BTreeSet::new();
+        let in_range = SpanSelect { start_ns: range_ns.start, end_ns: range_ns.end, ..SpanSelect::default() };
+        let mut on_damage = |error| self.absorb(error, &mut completeness);
+        // Of parts that do not say, the spans are read.
+        let mut silent = Scan::new(&in_range, &mut on_damage);
+        for part in &parts {
+            budget.spend(0)?;
+            match operations::of_part(part) {
+                Ok(Some(known)) => found.extend(known),
+                Ok(None) => silent.add_part(part)?,
+                Err(error) => silent.damaged(error)?,
+            }
+        }
+        memories.iter().flat_map(|memory| memory.chunks()).for_each(|chunk| {
+            if chunk.min_ns < range_ns.end && chunk.max_ns >= range_ns.start {
+                chunk.batch.operations(&range_ns, &mut found);
+            }
+        });
+        silent.run(budget, &mut |batch| {
+            batch.operations(&range_ns, &mut found);
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
     }
 }
 

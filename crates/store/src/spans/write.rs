@@ -3,11 +3,12 @@
 use super::block::{self, BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, EncodedBlock, Row};
 use super::index::{Block, SpanIndex};
 use super::memory::SpanMemory;
+use super::operations;
 use crate::column::segment::SegmentWriter;
 use crate::column::trace_index::TraceIndex;
 use crate::error::PartError;
 use crate::part::{PART_DAYS_MAX, Part, PartSink, PartWriter, day_of, ms_of};
-use model::scan::AttrScope;
+use model::scan::{AttrScope, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes the spans of `memory`: one part per day, a trace on the day it starts.
@@ -63,6 +64,8 @@ pub(super) struct SpanPartWriter<'a> {
     pending_bytes: usize,
     blocks: Vec<(Block, BTreeSet<(AttrScope, String)>)>,
     traces: TraceIndex,
+    /// `None` once a copied block's are not known.
+    operations: Option<BTreeSet<Operation>>,
     rows: u64,
 }
 
@@ -70,7 +73,8 @@ impl<'a> SpanPartWriter<'a> {
     /// Starts a part for `day`.
     pub(super) fn begin(sink: &mut PartSink<'_>, day: i64) -> Result<Self, PartError> {
         let (pending, blocks, traces) = (Vec::new(), Vec::new(), TraceIndex::default());
-        Ok(Self { writer: sink.begin(day)?, pending, pending_bytes: 0, blocks, traces, rows: 0 })
+        let (writer, operations) = (sink.begin(day)?, Some(BTreeSet::new()));
+        Ok(Self { writer, pending, pending_bytes: 0, blocks, traces, operations, rows: 0 })
     }
 
     /// Appends one trace, ordered by (start, span id); one with more rows than a block has is cut.
@@ -101,7 +105,7 @@ impl<'a> SpanPartWriter<'a> {
             return Ok(());
         }
         let number = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
-        let EncodedBlock { segments, bloom, pieces, traces, names } = block::encode(rows, number);
+        let EncodedBlock { segments, bloom, pieces, traces, names, operations } = block::encode(rows, number);
         let mut block = Block {
             rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
             traces: u32::try_from(pieces.len()).unwrap_or(u32::MAX),
@@ -109,6 +113,7 @@ impl<'a> SpanPartWriter<'a> {
             max_ns: pieces.iter().map(|piece| piece.max_ns).max().unwrap_or(0),
             longest_ns: pieces.iter().map(|piece| piece.longest_ns).max().unwrap_or(0),
             failed: pieces.iter().any(|piece| piece.errors > 0),
+            arrays: true,
             ..Block::default()
         };
         for (at, segment) in segments.iter().enumerate() {
@@ -117,6 +122,7 @@ impl<'a> SpanPartWriter<'a> {
         block.bloom = self.writer.chunk(&bloom)?;
         self.blocks.push((block, names));
         self.traces.extend(traces);
+        self.add_operations(Some(operations));
         self.rows += rows.len() as u64;
         Ok(())
     }
@@ -140,6 +146,14 @@ impl<'a> SpanPartWriter<'a> {
         self.traces.extend(traces);
     }
 
+    /// Adds the operations of a block, or of the part of copied blocks.
+    pub(super) fn add_operations(&mut self, more: Option<impl IntoIterator<Item = Operation>>) {
+        match (&mut self.operations, more) {
+            (Some(known), Some(more)) => known.extend(more),
+            _ => self.operations = None,
+        }
+    }
+
     /// Writes the index and closes the part; a part without rows is given up.
     pub(super) fn finish(mut self, sink: &mut PartSink<'_>) -> Result<(), PartError> {
         self.flush()?;
@@ -157,8 +171,10 @@ impl<'a> SpanPartWriter<'a> {
         let mut traces = SegmentWriter::new();
         self.traces.write(&mut traces);
         let traces = self.writer.chunk(&traces.finish())?;
+        let operations = self.operations.as_ref().map(operations::encode);
+        let operations = operations.map(|bytes| self.writer.chunk(&bytes)).transpose()?;
         let index = self.writer.chunk(&SpanIndex::encode(&names, &blocks))?;
         let range_ms = (ms_of(min_ns), ms_of(max_ns));
-        sink.finish(self.writer, range_ms, self.rows, &SpanIndex::footer(index, traces))
+        sink.finish(self.writer, range_ms, self.rows, &SpanIndex::footer(index, traces, operations))
     }
 }
