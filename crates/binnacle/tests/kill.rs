@@ -22,10 +22,10 @@ const KILLS: u64 = 50;
 /// Every so many kills the server lives long enough for a merge, and answers are counted while load goes on.
 const CHECK_EVERY_KILLS: u64 = 10;
 /// Shortest life, and how much longer a life may be, in milliseconds.
-const LIFE_MS: (u64, u64) = (30, 500);
+const LIFE_MS: (u64, u64) = (30, 400);
 /// Background merges are looked for two seconds after the start; a kill lands in the time after.
 const LONG_LIFE_MS: (u64, u64) = (2_000, 300);
-const CONFIG: &str = "wal: {flush_bytes: 8KiB}\nlimits: {memory_bytes: 4MiB}\n";
+const CONFIG: &str = "wal: {flush_bytes: 4KiB}\nlimits: {memory_bytes: 4MiB}\n";
 
 /// What the whole run saw, for the line that is printed and the proof that the kills were worth it.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use sim::soak::run;
 fn nothing_acknowledged_is_lost_whatever_happens() {
     let (mut faults, mut refused, mut resent) = (0, 0, 0);
     for seed in 1..=4 {
-        let summary = run(seed, 300).unwrap_or_else(|failure| panic!("{failure}"));
+        let summary = run(seed, 250).unwrap_or_else(|failure| panic!("{failure}"));
         println!("{summary}");
         faults += summary.faults;
         refused += summary.refused;
@@ -17,5 +17,5 @@ fn nothing_acknowledged_is_lost_whatever_happens() {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    assert_eq!(run(77, 150), run(77, 150));
+    assert_eq!(run(77, 100), run(77, 100));
 }

@@ -19,7 +19,7 @@ const TRACE_REQUESTS: u64 = 4;
 const SERIES: u64 = 7;
 /// Pause before a request is sent again, and between requests, in milliseconds.
 const AGAIN_MS: u64 = 5;
-const PAUSE_MS: u64 = 2;
+const PAUSE_MS: u64 = 8;
 
 /// Addresses of the server that runs, if one does.
 pub type Doors = Option<BTreeMap<String, SocketAddr>>;

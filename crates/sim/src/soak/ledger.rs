@@ -65,8 +65,8 @@ impl Ledger {
     /// Compares with everything that was found, each record as often as it was found.
     pub(super) fn check(&self, mut found: Vec<Record>) -> Result<(), String> {
         found.sort_unstable();
-        if let Some(pair) = found.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("{:?} is there twice", pair[0]));
+        if let Some((record, _)) = found.iter().zip(found.iter().skip(1)).find(|(one, next)| one == next) {
+            return Err(format!("{record:?} is there twice"));
         }
         let found: BTreeSet<Record> = found.into_iter().collect();
         let mut lost = self.acknowledged.difference(&found);

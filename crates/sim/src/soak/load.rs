@@ -65,7 +65,7 @@ pub(super) fn malformed(request: &Request) -> Request {
 
 fn pairs(labels: &Labels) -> Vec<u8> {
     let mut out = Vec::new();
-    for label in labels.iter() {
+    for label in labels {
         let mut pair = Vec::new();
         put_field(&mut pair, 1, Value::Bytes(label.name.as_bytes()));
         put_field(&mut pair, 2, Value::Bytes(label.value.as_bytes()));

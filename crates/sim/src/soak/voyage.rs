@@ -289,19 +289,24 @@ impl Voyage {
             }
             match self.machine.start() {
                 Ok(process) => {
-                    self.process = process;
-                    self.observed = Some(BTreeSet::new());
-                    // What was armed for the start must not hit later.
-                    self.machine.disk.fail_power_in(u64::MAX);
+                    self.replace(process);
                     return Ok(());
                 }
                 Err(_) => self.machine.disk.crash(),
             }
         }
         self.machine.disk.set_capacity(u64::MAX);
-        self.process = self.machine.start().map_err(|error| format!("the server does not start: {error}"))?;
-        self.observed = Some(BTreeSet::new());
+        let process = self.machine.start().map_err(|error| format!("the server does not start: {error}"))?;
+        self.replace(process);
         Ok(())
+    }
+
+    /// Drops the dead process, which must not reach the disk meanwhile, and what was armed for the start.
+    fn replace(&mut self, process: Process) {
+        self.machine.disk.fail_power_in(0);
+        self.process = process;
+        self.machine.disk.fail_power_in(u64::MAX);
+        self.observed = Some(BTreeSet::new());
     }
 
     /// A healthy server takes all that it refused.
