@@ -142,6 +142,9 @@ pub struct SearchMetrics {
     /// Bytes there are.
     #[prost(uint64, tag = "6")]
     pub total_block_bytes: u64,
+    /// Spans looked at.
+    #[prost(uint64, tag = "7")]
+    pub inspected_spans: u64,
 }
 
 /// `/api/search`.
@@ -153,6 +156,173 @@ pub struct SearchResponse {
     /// Cost.
     #[prost(message, optional, tag = "2")]
     pub metrics: Option<SearchMetrics>,
+}
+
+/// Cost of a list of tags or values.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct MetadataMetrics {
+    /// Parts of the work.
+    #[prost(uint32, tag = "2")]
+    pub total_jobs: u32,
+    /// Parts done.
+    #[prost(uint32, tag = "3")]
+    pub completed_jobs: u32,
+}
+
+/// `/api/search/tags`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SearchTagsResponse {
+    /// Names of all scopes together.
+    #[prost(string, repeated, tag = "1")]
+    pub tag_names: Vec<String>,
+    /// Cost.
+    #[prost(message, optional, tag = "2")]
+    pub metrics: Option<MetadataMetrics>,
+}
+
+/// Tags of a scope.
+#[derive(Clone, PartialEq, Message)]
+pub struct TagsScope {
+    /// `span`, `resource`, `intrinsic`, ...
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Names.
+    #[prost(string, repeated, tag = "2")]
+    pub tags: Vec<String>,
+}
+
+/// `/api/v2/search/tags`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SearchTagsV2Response {
+    /// Scopes with a tag.
+    #[prost(message, repeated, tag = "1")]
+    pub scopes: Vec<TagsScope>,
+    /// Cost.
+    #[prost(message, optional, tag = "2")]
+    pub metrics: Option<MetadataMetrics>,
+}
+
+/// `/api/search/tag/{tag}/values`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SearchTagValuesResponse {
+    /// As text.
+    #[prost(string, repeated, tag = "1")]
+    pub tag_values: Vec<String>,
+    /// Cost.
+    #[prost(message, optional, tag = "2")]
+    pub metrics: Option<MetadataMetrics>,
+}
+
+/// A value of a tag.
+#[derive(Clone, PartialEq, Message)]
+pub struct TagValue {
+    /// `string`, `int`, `float`, `bool`, `duration` or `keyword`.
+    #[prost(string, tag = "1")]
+    pub r#type: String,
+    /// As text.
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
+/// `/api/v2/search/tag/{tag}/values`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SearchTagValuesV2Response {
+    /// Values with their types.
+    #[prost(message, repeated, tag = "1")]
+    pub tag_values: Vec<TagValue>,
+    /// Cost.
+    #[prost(message, optional, tag = "2")]
+    pub metrics: Option<MetadataMetrics>,
+}
+
+/// A point of a series.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Sample {
+    /// The value.
+    #[prost(double, tag = "1")]
+    pub value: f64,
+    /// Milliseconds since the epoch.
+    #[prost(int64, tag = "2")]
+    pub timestamp_ms: i64,
+}
+
+/// A span that stands for others of its series.
+#[derive(Clone, PartialEq, Message)]
+pub struct Exemplar {
+    /// `trace:id` first.
+    #[prost(message, repeated, tag = "1")]
+    pub labels: Vec<KeyValue>,
+    /// The value.
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    /// Milliseconds since the epoch.
+    #[prost(int64, tag = "3")]
+    pub timestamp_ms: i64,
+}
+
+/// A series over time.
+#[derive(Clone, PartialEq, Message)]
+pub struct TimeSeries {
+    /// Typed labels.
+    #[prost(message, repeated, tag = "1")]
+    pub labels: Vec<KeyValue>,
+    /// Oldest first.
+    #[prost(message, repeated, tag = "2")]
+    pub samples: Vec<Sample>,
+    /// The labels as Prometheus prints them.
+    #[prost(string, tag = "3")]
+    pub prom_labels: String,
+    /// Oldest first.
+    #[prost(message, repeated, tag = "4")]
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// `/api/metrics/query_range`.
+#[derive(Clone, PartialEq, Message)]
+pub struct QueryRangeResponse {
+    /// One per group.
+    #[prost(message, repeated, tag = "1")]
+    pub series: Vec<TimeSeries>,
+    /// Cost.
+    #[prost(message, optional, tag = "2")]
+    pub metrics: Option<SearchMetrics>,
+    /// Whether all data was seen.
+    #[prost(enumeration = "PartialStatus", tag = "3")]
+    pub status: i32,
+    /// Why not.
+    #[prost(string, tag = "4")]
+    pub message: String,
+}
+
+/// A series at one instant.
+#[derive(Clone, PartialEq, Message)]
+pub struct InstantSeries {
+    /// Typed labels.
+    #[prost(message, repeated, tag = "1")]
+    pub labels: Vec<KeyValue>,
+    /// The value.
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    /// The labels as Prometheus prints them.
+    #[prost(string, tag = "3")]
+    pub prom_labels: String,
+}
+
+/// `/api/metrics/query`.
+#[derive(Clone, PartialEq, Message)]
+pub struct QueryInstantResponse {
+    /// One per group.
+    #[prost(message, repeated, tag = "1")]
+    pub series: Vec<InstantSeries>,
+    /// Cost.
+    #[prost(message, optional, tag = "2")]
+    pub metrics: Option<SearchMetrics>,
+    /// Whether all data was seen.
+    #[prost(enumeration = "PartialStatus", tag = "3")]
+    pub status: i32,
+    /// Why not.
+    #[prost(string, tag = "4")]
+    pub message: String,
 }
 
 /// `{"resourceSpans":[...]}` in protobuf's own JSON mapping, which Tempo's HTTP API uses: base64 ids, named

@@ -1,11 +1,9 @@
 //! Jaeger's API, v1, v3 and gRPC.
 
-use super::server::Server;
+use super::server::{Server, call};
 use super::world::{self, NOW_S, T0_S, TRACE};
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use serde_json::{Value, json};
-use tonic::codec::Streaming;
-use tonic_prost::ProstCodec;
 use wire::jaeger::api_v2;
 
 async fn server() -> Server {
@@ -101,27 +99,6 @@ async fn v3_answers_otlp() {
     for (request, status, expected) in cases {
         server.check(&request, status, expected).await;
     }
-}
-
-/// Calls `path` with `request` and returns every message of the answer.
-async fn call<Q, A>(server: &Server, path: &'static str, request: Q) -> Result<Vec<A>, tonic::Status>
-where
-    Q: prost::Message + Send + Sync + 'static,
-    A: prost::Message + Default + Send + Sync + 'static,
-{
-    let endpoint =
-        tonic::transport::Endpoint::from_shared(format!("http://{}", server.address)).expect("an endpoint");
-    let mut client = tonic::client::Grpc::new(endpoint.connect().await.expect("a connection"));
-    client.ready().await.expect("ready");
-    let path = hyper::http::uri::PathAndQuery::from_static(path);
-    let codec: ProstCodec<Q, A> = ProstCodec::default();
-    let response = client.server_streaming(tonic::Request::new(request), path, codec).await?;
-    let mut stream: Streaming<A> = response.into_inner();
-    let mut messages = Vec::new();
-    while let Some(message) = stream.message().await? {
-        messages.push(message);
-    }
-    Ok(messages)
 }
 
 #[tokio::test]

@@ -95,6 +95,31 @@ impl Server {
     }
 }
 
+/// Calls `path` with `request` and returns every message of the answer.
+pub(crate) async fn call<Q, A>(
+    server: &Server,
+    path: &'static str,
+    request: Q,
+) -> Result<Vec<A>, tonic::Status>
+where
+    Q: prost::Message + Send + Sync + 'static,
+    A: prost::Message + Default + Send + Sync + 'static,
+{
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(format!("http://{}", server.address)).expect("an endpoint");
+    let mut client = tonic::client::Grpc::new(endpoint.connect().await.expect("a connection"));
+    client.ready().await.expect("ready");
+    let path = hyper::http::uri::PathAndQuery::from_static(path);
+    let codec: tonic_prost::ProstCodec<Q, A> = tonic_prost::ProstCodec::default();
+    let response = client.server_streaming(tonic::Request::new(request), path, codec).await?;
+    let mut stream: tonic::Streaming<A> = response.into_inner();
+    let mut messages = Vec::new();
+    while let Some(message) = stream.message().await? {
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
 /// Every field of `expected` stands in `actual`; arrays agree in length.
 pub(crate) fn assert_part(actual: &Value, expected: &Value, context: &str) {
     match (actual, expected) {

@@ -1,6 +1,6 @@
 //! Tempo's API: the calls that Grafana's data source and Traces Drilldown make, and what they send wrong.
 
-use super::server::{Server, assert_part};
+use super::server::{Server, assert_part, call};
 use super::world::{self, NOW_S, T0_S, TRACE};
 use prost::Message;
 use serde_json::{Value, json};
@@ -102,5 +102,90 @@ async fn metrics_answer_series() {
         ("GET /api/metrics/query_range q={}|rate()&start=1&end=99999&step=1s", "intervals"),
     ] {
         server.check(request, 400, json!(text)).await;
+    }
+}
+
+/// A request of the streaming service: every method's fields that are used here, by their numbers.
+#[derive(Clone, PartialEq, Message)]
+struct TagsRequest {
+    #[prost(string, tag = "1")]
+    scope_or_tag: String,
+    #[prost(string, tag = "2")]
+    query: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct MetricsRequest {
+    #[prost(string, tag = "1")]
+    query: String,
+    #[prost(uint64, tag = "2")]
+    start_ns: u64,
+    #[prost(uint64, tag = "3")]
+    end_ns: u64,
+    #[prost(uint64, tag = "4")]
+    step_ns: u64,
+}
+
+#[tokio::test]
+async fn tags_stream() {
+    let server = server().await;
+    let ask = |scope_or_tag: &str, query: &str| TagsRequest {
+        scope_or_tag: scope_or_tag.into(),
+        query: query.into(),
+    };
+    let v1: Vec<wire::tempo::SearchTagsResponse> =
+        call(&server, "/tempopb.StreamingQuerier/SearchTags", ask("", "")).await.expect("tags");
+    assert_eq!(v1[0].tag_names, ["http.method", "n", "service.name", "service.version"]);
+    assert_eq!(v1[0].metrics.map(|metrics| (metrics.completed_jobs, metrics.total_jobs)), Some((1, 1)));
+    let v2: Vec<wire::tempo::SearchTagsV2Response> =
+        call(&server, "/tempopb.StreamingQuerier/SearchTagsV2", ask("resource", "")).await.expect("tags");
+    let scopes: Vec<_> = v2[0].scopes.iter().map(|scope| (scope.name.as_str(), scope.tags.clone())).collect();
+    assert_eq!(scopes, [("resource", vec!["service.name".to_owned(), "service.version".to_owned()])]);
+    let values: Vec<wire::tempo::SearchTagValuesResponse> =
+        call(&server, "/tempopb.StreamingQuerier/SearchTagValues", ask("service.name", ""))
+            .await
+            .expect("values");
+    assert_eq!(values[0].tag_values, ["cart", "pay"]);
+    let request = ask("resource.service.name", "{ status = error }");
+    let values: Vec<wire::tempo::SearchTagValuesV2Response> =
+        call(&server, "/tempopb.StreamingQuerier/SearchTagValuesV2", request).await.expect("values");
+    let values: Vec<_> = values[0].tag_values.iter().map(|v| (v.r#type.as_str(), v.value.as_str())).collect();
+    assert_eq!(values, [("string", "pay")]);
+    let bad: Result<Vec<wire::tempo::SearchTagsResponse>, _> =
+        call(&server, "/tempopb.StreamingQuerier/SearchTags", ask("other", "")).await;
+    assert_eq!(bad.expect_err("no such scope").code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn metrics_stream() {
+    let server = server().await;
+    let ns = |seconds: i64| u64::try_from(seconds).expect("positive") * 1_000_000_000;
+    let ask = |query: &str, step_ns| MetricsRequest {
+        query: query.into(),
+        start_ns: ns(T0_S),
+        end_ns: ns(NOW_S),
+        step_ns,
+    };
+    let range: Vec<wire::tempo::QueryRangeResponse> =
+        call(&server, "/tempopb.StreamingQuerier/MetricsQueryRange", ask("{} | count_over_time()", ns(600)))
+            .await
+            .expect("series");
+    let total: f64 = range[0].series[0].samples.iter().map(|sample| sample.value).sum();
+    assert!((total - 3.0).abs() < 1e-9, "{range:?}");
+    assert_eq!((range[0].status, range[0].metrics.map(|m| m.inspected_spans)), (0, Some(3)));
+    let instant: Vec<wire::tempo::QueryInstantResponse> = call(
+        &server,
+        "/tempopb.StreamingQuerier/MetricsQueryInstant",
+        ask("{ status = error } | count_over_time() by (resource.service.name)", 0),
+    )
+    .await
+    .expect("series");
+    let series = &instant[0].series[0];
+    assert!((series.value - 1.0).abs() < 1e-9, "{instant:?}");
+    assert_eq!(series.labels[0].key, "resource.service.name");
+    for (query, step_ns) in [("{} | rate()", 1), ("{}", 0), ("{", 0)] {
+        let bad: Result<Vec<wire::tempo::QueryRangeResponse>, _> =
+            call(&server, "/tempopb.StreamingQuerier/MetricsQueryRange", ask(query, step_ns)).await;
+        assert_eq!(bad.expect_err(query).code(), tonic::Code::InvalidArgument, "{query}");
     }
 }

@@ -1,79 +1,69 @@
-//! `tempopb.StreamingQuerier/Search` over gRPC, which Grafana uses (and checks health with) when streaming is on.
+//! `tempopb.StreamingQuerier` over gRPC, which Grafana uses (and checks health with) when streaming is on.
 //!
-//! The answer is one message with the whole result. The service's other methods answer `UNIMPLEMENTED`; Grafana's
-//! streaming switch covers search and metrics apart, and both have their HTTP calls.
+//! Every method answers one message with the whole result: partial results that are replaced would cost a client more
+//! than they show it. Field numbers are those of Tempo's public protobuf definition.
 
-use super::search::SPANS_PER_SET_DEFAULT;
-use super::search::TRACES_DEFAULT;
+mod metrics;
+mod search;
+mod tags;
+
 use crate::State;
 use crate::gate::RunError;
-use crate::rpc::{Context, Messages, messages, streaming, unimplemented};
-use crate::time::{NS_PER_MS, NS_PER_S};
+use crate::rpc::{Context, streaming, unimplemented};
+use crate::time::NS_PER_S;
 use axum::Router;
 use axum::extract::{Request, State as Extract};
-use axum::routing::{any, post};
-use model::ScanError;
+use axum::routing::{MethodRouter, any, post};
+use model::scan::{Budget, SpanSource};
+use model::{Completeness, ScanError, Tenant};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value};
-use prost::Message;
-use query::traceql::{self, AttrValue, MatchedSpan, SearchAnswer, SearchParams, TraceQlError, TraceSummary};
-use std::collections::HashMap;
+use query::traceql::{AttrValue, TraceQlError};
 use tonic::Status;
 use wire::tempo as message;
 
-/// What to search, by the field numbers that Tempo's documentation of its gRPC API lists.
-#[derive(Clone, PartialEq, Message)]
-struct SearchRequest {
-    #[prost(map = "string, string", tag = "1")]
-    tags: HashMap<String, String>,
-    #[prost(uint32, tag = "2")]
-    min_duration_ms: u32,
-    #[prost(uint32, tag = "3")]
-    max_duration_ms: u32,
-    #[prost(uint32, tag = "4")]
-    limit: u32,
-    #[prost(uint32, tag = "5")]
-    start_s: u32,
-    #[prost(uint32, tag = "6")]
-    end_s: u32,
-    #[prost(string, tag = "8")]
-    query: String,
-    #[prost(uint32, tag = "9")]
-    spans_per_set: u32,
+/// The route of a streaming method.
+macro_rules! method {
+    ($call:path) => {
+        post(|Extract(state): Extract<State>, request: Request| streaming(state, request, $call))
+    };
 }
 
 /// The streaming service.
 pub(crate) fn router(state: State) -> Router {
-    let search = |Extract(state): Extract<State>, request: Request| streaming(state, request, search);
-    Router::new()
-        .route("/tempopb.StreamingQuerier/Search", post(search))
+    let methods: [(&str, MethodRouter<State>); 7] = [
+        ("Search", method!(search::search)),
+        ("SearchTags", method!(tags::names_v1)),
+        ("SearchTagsV2", method!(tags::names_v2)),
+        ("SearchTagValues", method!(tags::values_v1)),
+        ("SearchTagValuesV2", method!(tags::values_v2)),
+        ("MetricsQueryRange", method!(metrics::range)),
+        ("MetricsQueryInstant", method!(metrics::instant)),
+    ];
+    let add = |router: Router<State>, (name, method): (&str, MethodRouter<State>)| {
+        router.route(&format!("/tempopb.StreamingQuerier/{name}"), method)
+    };
+    methods
+        .into_iter()
+        .fold(Router::new(), add)
         .route("/tempopb.StreamingQuerier/{method}", any(unimplemented))
         .with_state(state)
 }
 
-async fn search(
+/// Runs a query of the caller's tenant.
+async fn ask<T: Send + 'static>(
     context: Context,
-    request: SearchRequest,
-) -> Result<Messages<message::SearchResponse>, Status> {
-    let seconds = |s: u32| i64::from(s) * NS_PER_S;
-    let count = |n: u32, default: usize| usize::try_from(n).ok().filter(|n| *n > 0).unwrap_or(default);
-    let params = SearchParams {
-        start_ns: seconds(request.start_s),
-        end_ns: if request.end_s == 0 { i64::MAX } else { seconds(request.end_s) },
-        limit: count(request.limit, TRACES_DEFAULT),
-        spans_per_set: count(request.spans_per_set, SPANS_PER_SET_DEFAULT),
-    };
-    let query = if request.query.is_empty() {
-        let tags: Vec<(String, String)> = request.tags.into_iter().collect();
-        let bound = |ms: u32| (ms > 0).then(|| i64::from(ms) * NS_PER_MS);
-        traceql::query_of_tags(&tags, bound(request.min_duration_ms), bound(request.max_duration_ms))
-    } else {
-        request.query
-    };
+    work: impl FnOnce(&dyn SpanSource, &Tenant, &Budget) -> Result<T, TraceQlError> + Send + 'static,
+) -> Result<T, Status> {
     let (source, tenant) = (context.state.spans.clone(), context.tenant);
-    let work =
-        move |budget: &model::scan::Budget| traceql::search(&*source, &tenant, &query, &params, budget);
+    let work = move |budget: &Budget| work(&*source, &tenant, budget);
     let answer = context.state.gate.run("traceql", None, work).await.map_err(|error| run_status(&error))?;
-    Ok(messages([response(&answer.map_err(|error| query_status(&error))?)]))
+    answer.map_err(|error| query_status(&error))
+}
+
+/// A range of seconds in nanoseconds; an end of 0 is no end.
+fn seconds(start_s: u32, end_s: u32) -> (i64, i64) {
+    let ns = |seconds: u32| i64::from(seconds) * NS_PER_S;
+    (ns(start_s), if end_s == 0 { i64::MAX } else { ns(end_s) })
 }
 
 fn run_status(error: &RunError) -> Status {
@@ -93,57 +83,35 @@ fn query_status(error: &TraceQlError) -> Status {
     }
 }
 
-fn response(answer: &SearchAnswer) -> message::SearchResponse {
-    let jobs = u32::try_from(answer.completeness.missing.len()).unwrap_or(u32::MAX);
-    message::SearchResponse {
-        traces: answer.traces.iter().map(summary).collect(),
-        metrics: Some(message::SearchMetrics {
-            inspected_traces: u32::try_from(answer.inspected_traces).unwrap_or(u32::MAX),
-            completed_jobs: 1,
-            total_jobs: jobs.saturating_add(1),
-            ..message::SearchMetrics::default()
-        }),
+/// Jobs done and jobs there were; what is missing counts as one that did not finish.
+fn jobs(completeness: &Completeness) -> (u32, u32) {
+    (1, u32::try_from(completeness.missing.len()).unwrap_or(u32::MAX).saturating_add(1))
+}
+
+fn search_metrics(traces: u64, spans: u64, completeness: &Completeness) -> message::SearchMetrics {
+    let (completed_jobs, total_jobs) = jobs(completeness);
+    message::SearchMetrics {
+        inspected_traces: u32::try_from(traces).unwrap_or(u32::MAX),
+        inspected_spans: spans,
+        completed_jobs,
+        total_jobs,
+        ..message::SearchMetrics::default()
     }
 }
 
-fn unsigned(ns: i64) -> u64 {
-    u64::try_from(ns).unwrap_or(0)
+fn metadata_metrics(completeness: &Completeness) -> message::MetadataMetrics {
+    let (completed_jobs, total_jobs) = jobs(completeness);
+    message::MetadataMetrics { total_jobs, completed_jobs }
 }
 
-fn summary(trace: &TraceSummary) -> message::TraceSearchMetadata {
-    let span_sets: Vec<message::SpanSet> = trace
-        .span_sets
-        .iter()
-        .map(|set| message::SpanSet {
-            spans: set.spans.iter().map(span).collect(),
-            matched: set.matched,
-            attributes: attributes(&set.attributes),
-        })
-        .collect();
-    let stats = |stats: &traceql::ServiceStats| message::ServiceStats {
-        span_count: stats.span_count,
-        error_count: stats.error_count,
+/// Status and message of an answer that says whether it is whole.
+fn partial(completeness: &Completeness) -> (i32, String) {
+    let status = if completeness.is_complete() {
+        message::PartialStatus::Complete
+    } else {
+        message::PartialStatus::Partial
     };
-    message::TraceSearchMetadata {
-        trace_id: trace.trace_id.to_string(),
-        root_service_name: trace.root_service_name.clone(),
-        root_trace_name: trace.root_trace_name.clone(),
-        start_time_unix_nano: unsigned(trace.start_ns),
-        duration_ms: u32::try_from(trace.duration_ns / NS_PER_MS).unwrap_or(u32::MAX),
-        span_set: span_sets.first().cloned(),
-        span_sets,
-        service_stats: trace.service_stats.iter().map(|(name, of)| (name.clone(), stats(of))).collect(),
-    }
-}
-
-fn span(span: &MatchedSpan) -> message::FoundSpan {
-    message::FoundSpan {
-        span_id: span.span_id.to_string(),
-        name: span.name.clone(),
-        start_time_unix_nano: unsigned(span.start_ns),
-        duration_nanos: unsigned(span.duration_ns),
-        attributes: attributes(&span.attributes),
-    }
+    (status as i32, completeness.missing.join("; "))
 }
 
 fn attributes(pairs: &[(String, AttrValue)]) -> Vec<KeyValue> {

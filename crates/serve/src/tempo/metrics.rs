@@ -13,11 +13,11 @@ use query::traceql::{self, MetricSeries, MetricsAnswer, MetricsParams, SeriesExe
 use serde_json::{Value, json};
 
 /// Exemplars of an answer when a call names no number.
-const EXEMPLARS_DEFAULT: usize = 100;
+pub(crate) const EXEMPLARS_DEFAULT: usize = 100;
 /// Most exemplars of an answer.
-const EXEMPLARS_MAX: usize = 1_000;
+pub(crate) const EXEMPLARS_MAX: usize = 1_000;
 /// Series of an answer when a call names no `maxSeries`, and most.
-const SERIES_MAX: usize = 1_000;
+pub(crate) const SERIES_MAX: usize = 1_000;
 
 fn query(params: &Params) -> Result<String, Failure> {
     let text = params.some("q").or_else(|| params.some("query"));

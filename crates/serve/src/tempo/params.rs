@@ -6,7 +6,7 @@ use crate::time::{NS_PER_S, go_duration_ns, step_ns, unix_ns};
 use query::traceql;
 
 /// How far back a metrics call looks that names no start.
-const SINCE_DEFAULT_NS: i64 = 3_600 * NS_PER_S;
+pub(crate) const SINCE_DEFAULT_NS: i64 = 3_600 * NS_PER_S;
 
 /// Intervals a metrics call without a step gets, about.
 const STEPS_DEFAULT: i64 = 100;
@@ -42,8 +42,12 @@ pub(crate) fn range(params: &Params) -> Result<(i64, i64), Failure> {
 /// `start..end` of a metrics call: the last hour, or `since`, when absent.
 pub(crate) fn metrics_range(params: &Params, now_ns: i64) -> Result<(i64, i64), Failure> {
     let since = duration(params, "since")?.unwrap_or(SINCE_DEFAULT_NS);
-    let end = time(params, "end")?.unwrap_or(now_ns);
-    let start = time(params, "start")?.unwrap_or_else(|| end.saturating_sub(since));
+    past(time(params, "start")?, time(params, "end")?.unwrap_or(now_ns), since)
+}
+
+/// The range that ends at `end` and goes back by `since` when it has no start.
+pub(crate) fn past(start: Option<i64>, end: i64, since: i64) -> Result<(i64, i64), Failure> {
+    let start = start.unwrap_or_else(|| end.saturating_sub(since));
     if start >= end {
         return Err(Failure::Parameter("end must be greater than start".into()));
     }
@@ -51,14 +55,19 @@ pub(crate) fn metrics_range(params: &Params, now_ns: i64) -> Result<(i64, i64), 
 }
 
 /// `step` in nanoseconds, or one that gives about [`STEPS_DEFAULT`] whole-second intervals.
-pub(crate) fn step(params: &Params, (start, end): (i64, i64)) -> Result<i64, Failure> {
-    let width = end.saturating_sub(start);
-    let step = match params.some("step") {
-        None => (width / STEPS_DEFAULT / NS_PER_S).max(1) * NS_PER_S,
-        Some(text) => step_ns(text).filter(|ns| *ns > 0).ok_or_else(|| {
+pub(crate) fn step(params: &Params, range: (i64, i64)) -> Result<i64, Failure> {
+    let read = |text: &str| {
+        step_ns(text).filter(|ns| *ns > 0).ok_or_else(|| {
             Failure::Parameter(format!("invalid step: must be a positive duration, not {text:?}"))
-        })?,
+        })
     };
+    checked_step(params.some("step").map(read).transpose()?, range)
+}
+
+/// `step`, or the default, unless it cuts the range into too many intervals.
+pub(crate) fn checked_step(step: Option<i64>, (start, end): (i64, i64)) -> Result<i64, Failure> {
+    let width = end.saturating_sub(start);
+    let step = step.unwrap_or_else(|| (width / STEPS_DEFAULT / NS_PER_S).max(1) * NS_PER_S);
     if width / step > POINTS_MAX {
         return Err(Failure::Parameter(format!(
             "the range has more than {POINTS_MAX} intervals: raise step or shorten the range"

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Most tags per scope, or values, of one answer.
-const TAGS_MAX: usize = 100_000;
+pub(crate) const TAGS_MAX: usize = 100_000;
 
-fn scope_name(scope: TagScope) -> &'static str {
+pub(crate) fn scope_name(scope: TagScope) -> &'static str {
     match scope {
         TagScope::Resource => "resource",
         TagScope::Span => "span",
@@ -27,7 +27,8 @@ fn scope_name(scope: TagScope) -> &'static str {
     }
 }
 
-fn scope(params: &Params) -> Result<Option<TagScope>, Failure> {
+/// The scope that a request names, if any.
+pub(crate) fn scope(name: &str) -> Result<Option<TagScope>, Failure> {
     let all = [
         TagScope::Resource,
         TagScope::Span,
@@ -36,7 +37,7 @@ fn scope(params: &Params) -> Result<Option<TagScope>, Failure> {
         TagScope::Instrumentation,
         TagScope::Intrinsic,
     ];
-    match params.get("scope") {
+    match name {
         "" | "none" => Ok(None),
         name => match all.into_iter().find(|scope| scope_name(*scope) == name) {
             Some(scope) => Ok(Some(scope)),
@@ -50,7 +51,13 @@ fn scope(params: &Params) -> Result<Option<TagScope>, Failure> {
 fn tags_params(params: &Params) -> Result<TagsParams, Failure> {
     let (start_ns, end_ns) = params::range(params)?;
     let limit = params::count(params, "limit", TAGS_MAX, TAGS_MAX)?;
-    Ok(TagsParams { start_ns, end_ns, scope: scope(params)?, query: params.get("q").to_owned(), limit })
+    Ok(TagsParams {
+        start_ns,
+        end_ns,
+        scope: scope(params.get("scope"))?,
+        query: params.get("q").to_owned(),
+        limit,
+    })
 }
 
 async fn names(state: &State, call: &Call<Failure>) -> Result<TagsAnswer, Failure> {
@@ -60,19 +67,20 @@ async fn names(state: &State, call: &Call<Failure>) -> Result<TagsAnswer, Failur
     Ok(state.gate.run("traceql", None, work).await??)
 }
 
-/// `/api/search/tags`: names of all scopes together; intrinsics only when asked for.
+/// Names of all scopes together; intrinsics only when the request names their scope.
+pub(crate) fn plain_names<'a>(answer: &'a TagsAnswer, scope: &str) -> BTreeSet<&'a String> {
+    let only_intrinsics = scope == scope_name(TagScope::Intrinsic);
+    let shown = |of: TagScope| only_intrinsics || of != TagScope::Intrinsic;
+    answer.scopes.iter().filter(|(of, _)| shown(*of)).flat_map(|(_, tags)| tags).collect()
+}
+
+/// `/api/search/tags`
 pub(crate) async fn names_v1(
     Extract(state): Extract<State>,
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
     let answer = names(&state, &call).await?;
-    let only_intrinsics = call.params.get("scope") == "intrinsic";
-    let tags: BTreeSet<&String> = answer
-        .scopes
-        .iter()
-        .filter(|(scope, _)| only_intrinsics || *scope != TagScope::Intrinsic)
-        .flat_map(|(_, tags)| tags)
-        .collect();
+    let tags = plain_names(&answer, call.params.get("scope"));
     let value = json!({"tagNames": tags, "metrics": cost(0, 0, &answer.completeness)});
     Ok(warn(body::json(StatusCode::OK, &value), &answer.completeness))
 }
