@@ -1,7 +1,7 @@
 //! The layout of `format_query`: one line when it fits, else one argument or stage a line, indented by two spaces.
 
 use super::ast::{BinaryExpr, Expr, Grouping, LogExpr, RangeExpr, Stage, VectorExpr};
-use super::printer::{interval, number, selector};
+use super::printer::{interval, names, number, selector, unwrapped};
 use super::units::quote;
 use std::fmt::Write;
 
@@ -65,10 +65,9 @@ fn range_lines(expr: &RangeExpr, level: usize) -> String {
     }
     out.push_str(&layout(&Expr::Log(expr.range.log.clone()), level + 1));
     if let Some(unwrap) = &expr.range.unwrap {
-        let text = unwrap.to_string();
-        for part in text.split_inclusive(" | ").map(|part| part.trim_end_matches(" | ")) {
-            let part = part.trim_start_matches("| ");
-            let _ = write!(out, "\n{}| {part}", pad(level + 2));
+        let _ = write!(out, "\n{}{}", pad(level + 2), unwrapped(unwrap));
+        for filter in &unwrap.filters {
+            let _ = write!(out, "\n{}| {filter}", pad(level + 2));
         }
     }
     let _ = write!(out, " {}\n{})", interval(&expr.range), pad(level));
@@ -103,5 +102,5 @@ fn binary_lines(expr: &BinaryExpr, level: usize) -> String {
 }
 
 fn spaced(grouping: &Grouping) -> String {
-    format!("{} ({})", if grouping.without { "without" } else { "by" }, grouping.labels.join(", "))
+    format!("{} ({})", if grouping.without { "without" } else { "by" }, names(&grouping.labels, ", "))
 }

@@ -6,6 +6,7 @@ use super::ast::{
 };
 use super::units::{go_duration, quote, range_text};
 use model::Matcher;
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 impl Display for Expr {
@@ -16,7 +17,12 @@ impl Display for Expr {
             Self::Vector(vector) => vector.fmt(f),
             Self::Binary(binary) => binary.fmt(f),
             Self::Literal(value) => write!(f, "{}", number(*value)),
-            Self::VectorLiteral(value) => write!(f, "vector({value:.6})"),
+            Self::VectorLiteral(value) => {
+                // Loki prints six places; what these would lose is printed whole.
+                let short = format!("{value:.6}");
+                let whole = short.parse() == Ok(*value);
+                write!(f, "vector({})", if whole { short } else { number(*value) })
+            }
             Self::LabelReplace { inner, dst, replacement, src, regex } => {
                 write!(f, "label_replace({inner},")?;
                 write!(f, "{},{},{},{})", quote(dst), quote(replacement), quote(src), quote(regex))
@@ -38,9 +44,24 @@ fn join<T: Display>(items: &[T], separator: &str) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
 }
 
+/// A name. Loki's lexer takes a single odd character for one, too; apart from its neighbours, lest it become part of an
+/// operator.
+fn name(name: &str) -> Cow<'_, str> {
+    if name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!(" {name} "))
+    }
+}
+
+/// Names with `separator` between them.
+pub(super) fn names(labels: &[String], separator: &str) -> String {
+    labels.iter().map(|label| name(label)).collect::<Vec<_>>().join(separator)
+}
+
 /// A matcher in Go's quotes.
-pub(super) fn matcher(m: &Matcher) -> String {
-    format!("{}{}{}", m.name, m.op.as_str(), quote(&m.value))
+fn matcher(m: &Matcher) -> String {
+    format!("{}{}{}", name(&m.name), m.op.as_str(), quote(&m.value))
 }
 
 /// `{a="b", c=~"d"}`.
@@ -83,15 +104,15 @@ impl Display for Stage {
 
 impl Display for Assign {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.name, quote(&self.expression))
+        write!(f, "{}={}", name(&self.name), quote(&self.expression))
     }
 }
 
 impl Display for LabelFormat {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rename { dst, src } => write!(f, "{dst}={src}"),
-            Self::Template { dst, template } => write!(f, "{dst}={}", quote(template)),
+            Self::Rename { dst, src } => write!(f, "{}={}", name(dst), name(src)),
+            Self::Template { dst, template } => write!(f, "{}={}", name(dst), quote(template)),
         }
     }
 }
@@ -99,7 +120,7 @@ impl Display for LabelFormat {
 impl Display for FieldFilter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => f.write_str(name),
+            Self::Name(field) => f.write_str(&name(field)),
             Self::Match(m) => f.write_str(&matcher(m)),
         }
     }
@@ -126,11 +147,13 @@ impl Display for LabelFilter {
             Self::And(a, b) => write!(f, "( {a} , {b} )"),
             Self::Or(a, b) => write!(f, "( {a} or {b} )"),
             Self::Text(m) => f.write_str(&matcher(m)),
-            Self::Number(name, op, value) => write!(f, "{name}{}{}", op.as_str(), number(*value)),
-            Self::Duration(name, op, ns) => write!(f, "{name}{}{}", op.as_str(), go_duration(*ns)),
-            Self::Bytes(name, op, bytes) => write!(f, "{name}{}{bytes}B", op.as_str()),
-            Self::Ip(name, equal, pattern) => {
-                write!(f, "{name}{}ip({})", if *equal { "=" } else { "!=" }, quote(pattern))
+            Self::Number(label, op, value) => write!(f, "{}{}{}", name(label), op.as_str(), number(*value)),
+            Self::Duration(label, op, ns) => {
+                write!(f, "{}{}{}", name(label), op.as_str(), go_duration(*ns))
+            }
+            Self::Bytes(label, op, bytes) => write!(f, "{}{}{bytes}B", name(label), op.as_str()),
+            Self::Ip(label, equal, pattern) => {
+                write!(f, "{}{}ip({})", name(label), if *equal { "=" } else { "!=" }, quote(pattern))
             }
         }
     }
@@ -138,13 +161,19 @@ impl Display for LabelFilter {
 
 impl Display for Unwrap {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.conversion {
-            Conversion::Number => write!(f, "| unwrap {}", self.label)?,
-            Conversion::Bytes => write!(f, "| unwrap bytes({})", self.label)?,
-            Conversion::Duration => write!(f, "| unwrap duration({})", self.label)?,
-            Conversion::DurationSeconds => write!(f, "| unwrap duration_seconds({})", self.label)?,
-        }
+        f.write_str(&unwrapped(self))?;
         self.filters.iter().try_for_each(|filter| write!(f, " | {filter}"))
+    }
+}
+
+/// `| unwrap duration(x)`, without the filters after it.
+pub(super) fn unwrapped(unwrap: &Unwrap) -> String {
+    let label = name(&unwrap.label);
+    match unwrap.conversion {
+        Conversion::Number => format!("| unwrap {label}"),
+        Conversion::Bytes => format!("| unwrap bytes({label})"),
+        Conversion::Duration => format!("| unwrap duration({label})"),
+        Conversion::DurationSeconds => format!("| unwrap duration_seconds({label})"),
     }
 }
 
@@ -169,7 +198,7 @@ impl Display for LogRange {
 
 impl Display for Grouping {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", if self.without { "without" } else { "by" }, self.labels.join(","))
+        write!(f, "{} ({})", if self.without { "without" } else { "by" }, names(&self.labels, ","))
     }
 }
 
@@ -206,11 +235,11 @@ impl Display for Modifier {
         }
         let Some(matching) = &self.matching else { return Ok(()) };
         let word = if matching.on { "on" } else { "ignoring" };
-        write!(f, " {word} ({})", matching.labels.join(", "))?;
+        write!(f, " {word} ({})", names(&matching.labels, ", "))?;
         match &matching.group {
             Group::One => Ok(()),
-            Group::Left(labels) => write!(f, " group_left ({})", labels.join(", ")),
-            Group::Right(labels) => write!(f, " group_right ({})", labels.join(", ")),
+            Group::Left(labels) => write!(f, " group_left ({})", names(labels, ", ")),
+            Group::Right(labels) => write!(f, " group_right ({})", names(labels, ", ")),
         }
     }
 }

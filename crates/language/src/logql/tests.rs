@@ -1,5 +1,7 @@
 //! Queries, what they print as, and what is wrong with them.
 
+mod generated;
+
 use super::{parse, pretty};
 use proptest::prelude::*;
 

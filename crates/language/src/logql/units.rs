@@ -4,18 +4,18 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Nanoseconds per unit of a duration literal.
-const DURATION_UNITS: &[(&str, f64)] = &[
-    ("ns", 1.0),
-    ("us", 1e3),
-    ("µs", 1e3),
-    ("μs", 1e3),
-    ("ms", 1e6),
-    ("s", 1e9),
-    ("m", 60e9),
-    ("h", 3600e9),
-    ("d", 86_400e9),
-    ("w", 604_800e9),
-    ("y", 31_536_000e9),
+const DURATION_UNITS: &[(&str, u64)] = &[
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("d", 86_400_000_000_000),
+    ("w", 604_800_000_000_000),
+    ("y", 31_536_000_000_000_000),
 ];
 
 /// Bytes per unit, lower case.
@@ -64,7 +64,6 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
     duration(text, DURATION_UNITS.len())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "bounded before the cast")]
 fn duration(text: &str, units: usize) -> Result<i64, String> {
     let invalid = || format!("time: invalid duration {}", quote(text));
     let negative = text.starts_with('-');
@@ -75,16 +74,16 @@ fn duration(text: &str, units: usize) -> Result<i64, String> {
     if rest.is_empty() {
         return Err(invalid());
     }
-    let mut total = 0.0_f64;
+    let mut total = 0_u64;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let number: f64 = match number {
-            "" | "." => return Err(invalid()),
-            text => text.parse().map_err(|_| invalid())?,
-        };
         let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at(end);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if number.is_empty() || number == "." || fraction.contains('.') {
+            return Err(invalid());
+        }
         if unit.is_empty() {
             return Err(format!("time: missing unit in duration {}", quote(text)));
         }
@@ -92,14 +91,23 @@ fn duration(text: &str, units: usize) -> Result<i64, String> {
         let Some((_, scale)) = known else {
             return Err(format!("time: unknown unit {} in duration {}", quote(unit), quote(text)));
         };
-        total += number * scale;
+        let ns = decimal(whole, fraction, *scale).and_then(|ns| total.checked_add(ns));
+        total = ns.ok_or_else(invalid)?;
         rest = after;
     }
-    if total > 9.223_372_036_854_775e18 {
-        return Err(invalid());
-    }
-    let total = total.round() as i64;
+    let total = i64::try_from(total).map_err(|_| invalid())?;
     Ok(if negative { -total } else { total })
+}
+
+/// `whole.fraction * scale`, what is below one cut off; `None` when it is too large.
+fn decimal(whole: &str, fraction: &str, scale: u64) -> Option<u64> {
+    /// Digits of a fraction that count; the finest of a year's nanoseconds is the 17th.
+    const FRACTION_DIGITS_MAX: usize = 18;
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let digits = fraction.get(..FRACTION_DIGITS_MAX.min(fraction.len()))?;
+    let part: u128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    let part = part * u128::from(scale) / 10_u128.pow(u32::try_from(digits.len()).ok()?);
+    whole.checked_mul(scale)?.checked_add(u64::try_from(part).ok()?)
 }
 
 /// Reads `1KB`, `1.5 MiB`, `2,048`: case does not matter, fractions of a byte are cut.
