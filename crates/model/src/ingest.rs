@@ -18,6 +18,9 @@ pub struct Accepted {
     pub reasons: Vec<String>,
 }
 
+/// Why a series is rejected whose labels are none: no name, a name twice, invalid UTF-8, too many.
+pub const LABELS_MALFORMED: &str = "a series has malformed labels";
+
 /// How many reasons an answer carries.
 pub const REASONS_MAX: usize = 10;
 

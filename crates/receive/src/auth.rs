@@ -173,7 +173,9 @@ async fn check(State(auth): State<Auth>, request: Request, next: Next) -> Respon
         return next.run(request).await;
     }
     let content = request.headers().get(header::CONTENT_TYPE);
-    if content.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+    let grpc = content.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    crate::door::body::discard(request.into_body());
+    if grpc {
         return Status::new(Code::Unauthenticated, "send a valid authorization").into_http::<Body>();
     }
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, auth.challenge())], "Unauthorized\n")

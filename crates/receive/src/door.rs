@@ -3,7 +3,7 @@
 //! Content type -> tenant -> bounded body -> decompression -> decoding -> [`Ingest`] -> the protocol's own answer. A
 //! protocol is a file below this one with its rows and its answers; nothing else differs between doors.
 
-mod body;
+pub(crate) mod body;
 mod jaeger;
 mod loki;
 mod otlp;
@@ -186,7 +186,10 @@ impl Counters {
 async fn serve(door: &'static Door, counters: &Counters, receiver: &Receiver, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let (media, result) = match (door.media)(&parts.headers) {
-        Err(fault) => (None, Err(fault)),
+        Err(fault) => {
+            body::discard(body);
+            (None, Err(fault))
+        }
         Ok(media) => (Some(media), take(door, counters, receiver, media, &parts, body).await),
     };
     counters.count(&result);
@@ -204,8 +207,15 @@ async fn take(
     parts: &Parts,
     body: axum::body::Body,
 ) -> Result<Receipt, Fault> {
-    let tenant = tenant_of(&parts.headers)?;
-    let mut encoding = (door.encoding)(&parts.headers, media)?;
+    let judged =
+        tenant_of(&parts.headers).and_then(|tenant| Ok((tenant, (door.encoding)(&parts.headers, media)?)));
+    let (tenant, mut encoding) = match judged {
+        Ok(judged) => judged,
+        Err(fault) => {
+            body::discard(body);
+            return Err(fault);
+        }
+    };
     let limits = receiver.options();
     let mut hold = receiver.budget().hold();
     let frame_bytes = if media == Media::Grpc { crate::grpc::FRAME_HEADER_BYTES } else { 0 };
@@ -293,10 +303,10 @@ fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The `Content-Encoding`.
+/// The `Content-Encoding`; one that is not known is 400, as the collector, Prometheus and Loki answer it.
 fn content_encoding(headers: &HeaderMap, _: Media) -> Result<Encoding, Fault> {
     let value = headers
         .get(http::header::CONTENT_ENCODING)
         .map_or("", |value| value.to_str().unwrap_or("unreadable"));
-    Ok(Encoding::from_header(value)?)
+    Encoding::from_header(value).map_err(|error| Fault::Malformed(error.to_string()))
 }

@@ -2,8 +2,9 @@
 //!
 //! Peers take both and prefer the form. A bad tenant name or an oversized form is refused in the door's own shape.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use http_body_util::{BodyExt, Limited};
@@ -28,6 +29,9 @@ pub(crate) enum CallError {
     /// The form is larger than [`FORM_BYTES_MAX`], or broke off.
     #[error("error parsing form values: {0}")]
     Form(String),
+    /// A part of the path is not text.
+    #[error("{0}")]
+    Path(String),
     /// More than [`PARAMS_MAX`] parameters.
     #[error("more than {PARAMS_MAX} parameters")]
     TooMany,
@@ -89,6 +93,20 @@ impl<E> Call<E> {
     /// Whether the `Accept` header names `media`.
     pub(crate) fn accepts(&self, media: &str) -> bool {
         self.headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|v| v.contains(media)))
+    }
+}
+
+/// The one variable part of a path, its refusals shaped by `E`.
+pub(crate) struct Segment<E>(pub(crate) String, pub(crate) PhantomData<fn() -> E>);
+
+impl<S: Send + Sync, E: From<CallError> + IntoResponse> FromRequestParts<S> for Segment<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(text)) => Ok(Self(text, PhantomData)),
+            Err(rejection) => Err(CallError::Path(rejection.body_text()).into()),
+        }
     }
 }
 

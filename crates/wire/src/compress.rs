@@ -83,22 +83,22 @@ pub fn zstd(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
     read_bounded(decoder, "zstd", bytes_max)
 }
 
-/// Unpacks snappy's block format, whose first bytes say how long the result is; a claim above `bytes_max` is refused
-/// before anything is allocated, and so is one that the input is too short to fulfil.
+/// Unpacks snappy's block format, whose first bytes say how long the result is; a claim that the input is too short to
+/// fulfil is refused before anything is allocated, and so is one above `bytes_max`.
 ///
 /// # Errors
 /// As [`gunzip`].
 pub fn snappy(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
     let broken = |error: snap::Error| WireError::malformed(format!("snappy: {error}"));
     let claimed = snap::raw::decompress_len(bytes).map_err(broken)?;
-    if claimed > bytes_max {
-        return Err(too_large(bytes_max));
-    }
     if claimed / SNAPPY_RATIO_MAX > bytes.len() {
         return Err(WireError::malformed(format!(
             "snappy: {} bytes cannot hold the {claimed} they claim",
             bytes.len()
         )));
+    }
+    if claimed > bytes_max {
+        return Err(too_large(bytes_max));
     }
     snap::raw::Decoder::new().decompress_vec(bytes).map_err(broken)
 }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_claim_of_four_gigabytes_allocates_nothing() {
         let claim = [0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0x00];
-        assert!(matches!(snappy(&claim, MAX), Err(WireError::TooLarge { .. })));
+        assert!(matches!(snappy(&claim, MAX), Err(WireError::Malformed(_))));
         assert!(matches!(snappy(&claim, usize::MAX), Err(WireError::Malformed(_))));
     }
 

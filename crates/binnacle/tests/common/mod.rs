@@ -29,7 +29,9 @@ pub const ANY_PORTS: &str = "doors: {ui: 0, otlp-grpc: 0, otlp-http: 0, promethe
 /// How a server shall be started; the default is every door on a free port with nothing else said.
 #[derive(Default)]
 pub struct Setup<'a> {
-    /// Lines of its YAML file, after [`ANY_PORTS`].
+    /// Its YAML file's `doors`, instead of [`ANY_PORTS`].
+    pub doors: Option<&'a str>,
+    /// Further lines of its YAML file.
     pub config: &'a str,
     /// Flags after `up --config FILE --data DIR`.
     pub flags: &'a [&'a str],
@@ -69,7 +71,8 @@ impl Server {
     /// Starts one and waits until it is ready, or has ended with a status and words.
     pub async fn try_start(setup: &Setup<'_>) -> Result<Self, (ExitStatus, String)> {
         let own = tempfile::tempdir().expect("a directory");
-        let config = write(own.path(), "binnacle.yml", &format!("{ANY_PORTS}{}", setup.config));
+        let text = format!("{}{}", setup.doors.unwrap_or(ANY_PORTS), setup.config);
+        let config = write(own.path(), "binnacle.yml", &text);
         let data = setup.data.map_or_else(|| own.path().join("data"), Path::to_owned);
         let mut command = command(setup.wrapper);
         command.args(["up", "--config"]).arg(config).arg("--data").arg(&data).args(setup.flags);
@@ -138,6 +141,13 @@ impl Server {
         let text = platform::files::read_text(&path).expect("the process' status");
         let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("the field");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// The sum of its own metrics whose lines begin so.
+    pub async fn metric(&self, begin: &str) -> f64 {
+        let text = client::get(self.door("ui"), "/metrics").await.expect("an answer").text();
+        let lines = text.lines().filter(|line| line.starts_with(begin));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
     /// Sends a signal by its short name: `TERM`, `HUP`.

@@ -3,7 +3,7 @@
 use super::receiver::ReceiverOptions;
 use crate::budget::Hold;
 use crate::fault::Fault;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
@@ -12,6 +12,11 @@ use std::time::Duration;
 
 /// Room made for a body before any of it is here, whatever it announces.
 const FIRST_BYTES_MAX: usize = 64 << 10;
+
+/// Most of a refused body that is read on.
+const DISCARDED_BYTES_MAX: usize = 128 << 20;
+/// Longest that a refused body is read on.
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The whole body; `frame_bytes` is what the protocol may add to the largest request.
 pub(super) async fn read(
@@ -24,6 +29,7 @@ pub(super) async fn read(
     let bytes_max = limits.request_bytes_max + frame_bytes;
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > bytes_max as u64) {
+        discard(body);
         return Err(too_large(limits));
     }
     let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(FIRST_BYTES_MAX);
@@ -32,6 +38,24 @@ pub(super) async fn read(
         Ok(result) => result,
         Err(_) => Err(Fault::Slow(limits.body_read_seconds_max)),
     }
+}
+
+/// Reads on for a while and keeps nothing: a client that is still sending learns of the refusal that way, instead of
+/// finding its connection reset.
+pub(crate) fn discard(mut body: Body) {
+    if body.is_end_stream() {
+        return;
+    }
+    let rest = async move {
+        let mut bytes = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes = bytes.saturating_add(frame.into_data().map_or(0, |chunk| chunk.len()));
+            if bytes > DISCARDED_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    drop(platform::task::spawn("discard", tokio::time::timeout(DISCARD_TIME_MAX, rest)));
 }
 
 /// What is too large, when it is the body as it was sent.
@@ -55,6 +79,7 @@ async fn collect(
             frame.map_err(|error| Fault::Malformed(format!("the request body was cut off: {error}")))?;
         let Ok(chunk) = frame.into_data() else { continue };
         if first.len() + all.len() + chunk.len() > bytes_max {
+            discard(body);
             return Err(too_large(limits));
         }
         hold.grow(chunk.len())?;

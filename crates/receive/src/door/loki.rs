@@ -14,21 +14,19 @@ pub(super) const DOORS: &[Door] = &[
     Door {
         name: "loki_otlp_logs",
         path: "/otlp/v1/logs",
-        media: otlp::media,
+        media: media_otlp,
         encoding: content_encoding,
         decode: otlp::logs,
         reply: otlp::reply_logs,
     },
 ];
 
-/// A body without a content type is protobuf.
+/// As Loki: JSON is JSON, every other type is taken for protobuf, none at all is refused.
 fn media(headers: &HeaderMap) -> Result<Media, Fault> {
     match media_type(headers).as_str() {
         "application/json" => Ok(Media::Json),
-        "" | "application/x-protobuf" => Ok(Media::Protobuf),
-        other => Err(Fault::Unsupported(format!(
-            "content type {other:?} is not a push: send application/json or application/x-protobuf"
-        ))),
+        "" => Err(Fault::Malformed("mime: no media type".into())),
+        _ => Ok(Media::Protobuf),
     }
 }
 
@@ -37,7 +35,7 @@ fn encoding(headers: &HeaderMap, media: Media) -> Result<Encoding, Fault> {
     match (media, content_encoding(headers, media)?) {
         (Media::Json, encoding) => Ok(encoding),
         (_, Encoding::Identity | Encoding::Snappy) => Ok(Encoding::Identity),
-        _ => Err(Fault::Unsupported("a protobuf push is snappy, without another Content-Encoding".into())),
+        _ => Err(Fault::Malformed("a protobuf push is snappy, without another Content-Encoding".into())),
     }
 }
 
@@ -50,6 +48,12 @@ fn decode(_: &Receiver, _: &Tenant, media: Media, body: &[u8]) -> Result<Decoded
         return Err(Fault::Empty("error at least one valid stream is required for ingestion".into()));
     }
     Ok(batch(decoded, Batch::Logs))
+}
+
+/// As [`otlp::media`], with Loki's status.
+fn media_otlp(headers: &HeaderMap) -> Result<Media, Fault> {
+    let told = |_| Fault::Malformed(format!("content type: {} is not supported", media_type(headers)));
+    otlp::media(headers).map_err(told)
 }
 
 /// 204; or 400 with a reason a line when some lines were left out (the others were taken).

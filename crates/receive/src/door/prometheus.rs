@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::Tenant;
+use model::ingest::LABELS_MALFORMED;
 use wire::Decoded;
 use wire::compress::Encoding;
 
@@ -85,9 +86,11 @@ fn decode(_: &Receiver, _: &Tenant, _: Media, body: &[u8]) -> Result<Decoded<Bat
     Ok(whole(Batch::Metrics(wire::prometheus::remote_write::decode(body)?)))
 }
 
+/// 204, also when series with malformed labels were left out (they are counted), as Prometheus' own receiver answers;
+/// 400 with a reason a line when something else was.
 fn reply(_: Option<Media>, result: Result<Receipt, Fault>) -> Response {
     match result {
-        Ok(receipt) if receipt.rejected > 0 => {
+        Ok(receipt) if receipt.reasons.iter().any(|reason| reason != LABELS_MALFORMED) => {
             text::plain(StatusCode::BAD_REQUEST, &receipt.reasons.join("\n"))
         }
         Ok(receipt) => {

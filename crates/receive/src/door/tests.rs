@@ -338,7 +338,7 @@ async fn loki_push_takes_json_and_snappy() {
         &[
             Case("/loki/api/v1/push", &[JSON], json.to_vec(), 204, ""),
             Case("/loki/api/v1/push", &[JSON, GZIP, TENANT], gzip(json), 204, ""),
-            Case("/loki/api/v1/push", &[PROTOBUF], snappy(&[]), 204, ""),
+            Case("/loki/api/v1/push", &[PROTOBUF], snappy(&[]), 422, "at least one valid stream"),
             Case("/loki/api/v1/push", &[JSON], b"{".to_vec(), 400, ""),
             Case("/loki/api/v1/push", &[PROTOBUF], b"zzz".to_vec(), 400, ""),
             Case("/loki/api/v1/push", &[JSON, BAD_TENANT], json.to_vec(), 400, "tenant ID"),

@@ -4,8 +4,8 @@ use super::failure::{Cause, FailureV1};
 use super::{find, v1_params};
 use crate::State;
 use crate::body;
-use crate::call::Call;
-use axum::extract::{OriginalUri, Path, State as Extract};
+use crate::call::{Call, Segment};
+use axum::extract::{OriginalUri, State as Extract};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::SpanBatch;
@@ -38,7 +38,7 @@ pub(crate) async fn services(
 /// `/api/services/{service}/operations`: names only.
 pub(crate) async fn service_operations(
     Extract(state): Extract<State>,
-    Path(service): Path<String>,
+    Segment(service, _): Segment<FailureV1>,
     call: Call<FailureV1>,
 ) -> Result<Response, FailureV1> {
     let operations = find::operations(&state, &call.tenant, &service, "").await?;
@@ -134,7 +134,7 @@ fn stream(traces: Vec<SpanBatch>, missing: Vec<String>) -> Response {
 /// `/api/traces/{id}`
 pub(crate) async fn trace(
     Extract(state): Extract<State>,
-    Path(id): Path<String>,
+    Segment(id, _): Segment<FailureV1>,
     call: Call<FailureV1>,
 ) -> Result<Response, FailureV1> {
     let (trace, completeness) = find::trace(&state, &call.tenant, find::trace_id(&id)?, 0..0).await?;

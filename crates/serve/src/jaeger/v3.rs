@@ -5,9 +5,9 @@ use super::find::{self, TRACES_DEFAULT, TRACES_MAX};
 use super::v1::{dependency, operation};
 use crate::State;
 use crate::body;
-use crate::call::{Call, Params};
+use crate::call::{Call, Params, Segment};
 use crate::time::{go_duration_ns, rfc3339_ns};
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::SpanBatch;
@@ -138,7 +138,7 @@ pub(crate) async fn traces(
 /// `/api/v3/traces/{id}`
 pub(crate) async fn trace(
     Extract(state): Extract<State>,
-    Path(id): Path<String>,
+    Segment(id, _): Segment<FailureV3>,
     call: Call<FailureV3>,
 ) -> Result<Response, FailureV3> {
     let start = time(&call.params, ["startTime", "start_time"])?;

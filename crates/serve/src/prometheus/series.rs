@@ -6,8 +6,8 @@ use super::failure::Failure;
 use super::params;
 use crate::State;
 use crate::body;
-use crate::call::Call;
-use axum::extract::{Path, State as Extract};
+use crate::call::{Call, Segment};
+use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::scan::{Budget, Completeness, MetricSource, SeriesSelect};
@@ -56,7 +56,7 @@ pub(crate) async fn labels(Extract(state): Extract<State>, call: Call<Failure>) 
 /// `/api/v1/label/{name}/values`
 pub(crate) async fn label_values(
     Extract(state): Extract<State>,
-    Path(name): Path<String>,
+    Segment(name, _): Segment<Failure>,
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
     let name = params::unescape_label(&name);

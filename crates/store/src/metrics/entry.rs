@@ -6,7 +6,7 @@ use super::wal::{Resolved, encode};
 use crate::commit::Entry;
 use crate::engine::Engine;
 use crate::signal::{Memory, SignalKind};
-use model::ingest::REASONS_MAX;
+use model::ingest::{LABELS_MALFORMED, REASONS_MAX};
 use model::{Accepted, MetricBatch, Tenant};
 
 /// A batch, before and after its series are known.
@@ -61,7 +61,7 @@ impl MetricsEntry {
                         made
                     }
                     _ => {
-                        self.refuse(|| "a series has malformed labels".into());
+                        self.refuse(|| LABELS_MALFORMED.into());
                         None
                     }
                 }

@@ -36,6 +36,9 @@ pub fn decode_thrift_binary_batch(body: &[u8]) -> Result<SpanBatch, WireError> {
         (2, LIST) => reader.list(span).map(|spans| batch.spans = spans),
         _ => reader.skip(kind, 0),
     })?;
+    if batch.process.is_none() {
+        return Err(malformed("Required field Process is not set"));
+    }
     decode_api_v2(&batch)
 }
 
@@ -124,7 +127,7 @@ impl<'a> Reader<'a> {
 
     fn skip(&mut self, kind: u8, depth: usize) -> Result<(), WireError> {
         if depth > NESTING_DEPTH_MAX {
-            return Err(WireError::TooLarge { what: "nesting depth", limit: NESTING_DEPTH_MAX });
+            return Err(WireError::malformed(format!("nesting exceeds the limit of {NESTING_DEPTH_MAX}")));
         }
         match kind {
             BOOL | BYTE => self.take(1).map(drop),

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use super::labels::parse_labels;
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{ATTRIBUTES_PER_RECORD_MAX, BODY_BYTES_MAX};
 use crate::{Decoded, WireError};
 use model::{Labels, LogBatch, SpanId, TraceId};
 use serde::Deserialize;
@@ -18,13 +18,17 @@ pub fn decode_push_json(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(WireError::TooLarge { what: "request in bytes", limit: BODY_BYTES_MAX });
     }
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    let body = body.trim_ascii();
+    if body == b"null" {
+        return Ok(Decoded::default());
+    }
+    if body.first() != Some(&b'{') {
         return Err(WireError::malformed("JSON: the body must be an object with \"streams\""));
     }
     let push: Push<'_> =
         serde_json::from_slice(body).map_err(|error| WireError::malformed(format!("JSON: {error}")))?;
     let mut writer = Writer::new(body.len());
-    for stream in push.streams {
+    for stream in push.streams.unwrap_or_default() {
         match stream.labels.checked() {
             Ok(labels) => writer.stream(labels),
             Err(error) => {
@@ -52,7 +56,7 @@ pub fn decode_push_json(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
 #[derive(Deserialize)]
 struct Push<'a> {
     #[serde(borrow, default)]
-    streams: Vec<Stream<'a>>,
+    streams: Option<Vec<Stream<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +73,12 @@ struct StreamLabels<'a>(Vec<(Cow<'a, str>, String)>);
 
 impl StreamLabels<'_> {
     fn checked(&self) -> Result<Labels, WireError> {
+        if self.0.len() > ATTRIBUTES_PER_RECORD_MAX {
+            return Err(WireError::TooLarge {
+                what: "labels of one stream",
+                limit: ATTRIBUTES_PER_RECORD_MAX,
+            });
+        }
         let legal = |name: &str| model::labels::is_legacy_label_name(name);
         if let Some((name, _)) = self.0.iter().find(|(name, _)| !legal(name)) {
             // The text form's parser words the error, as Loki's does.

@@ -27,15 +27,15 @@ pub fn decode_push_protobuf(body: &[u8]) -> Result<Decoded<LogBatch>, WireError>
 
 fn stream(writer: &mut Writer, message: Reader<'_>) -> Result<(), WireError> {
     let mut reader = message;
-    let (mut labels, mut entries) = (std::borrow::Cow::Borrowed(""), 0);
+    let (mut labels, mut entries) = (&b""[..], 0);
     while let Some(field) = reader.next_field()? {
         match field.number {
-            1 => labels = field.text()?,
+            1 => labels = field.bytes()?,
             2 => entries += 1,
             _ => {}
         }
     }
-    match parse_labels(&labels) {
+    match utf8_labels(labels).and_then(parse_labels) {
         Ok(labels) => writer.stream(labels),
         Err(error) => {
             writer.out.reject(entries, || error.to_string());
@@ -49,6 +49,16 @@ fn stream(writer: &mut Writer, message: Reader<'_>) -> Result<(), WireError> {
         }
     }
     Ok(())
+}
+
+/// The text of labels; a value outside UTF-8 is an error at the column where it begins, as in Loki.
+fn utf8_labels(bytes: &[u8]) -> Result<&str, WireError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let begins = good.iter().rposition(|byte| *byte == b'"').unwrap_or(good.len());
+        let column = String::from_utf8_lossy(good.get(..begins).unwrap_or_default()).chars().count() + 1;
+        WireError::malformed(format!("couldn't parse labels: 1:{column}: parse error: invalid UTF-8 rune"))
+    })
 }
 
 fn entry(writer: &mut Writer, mut reader: Reader<'_>) -> Result<(), WireError> {

@@ -120,7 +120,7 @@ fn list(mut reader: Reader<'_>) -> Result<Vec<Entry<'_>>, WireError> {
 
 fn write_plain(any: &[u8], depth: usize, out: &mut String) -> Result<(), WireError> {
     if depth > NESTING_DEPTH_MAX {
-        return Err(WireError::TooLarge { what: "nesting depth", limit: NESTING_DEPTH_MAX });
+        return Err(WireError::malformed(format!("nesting exceeds the limit of {NESTING_DEPTH_MAX}")));
     }
     let mut last = None;
     let mut reader = Reader::new(any);

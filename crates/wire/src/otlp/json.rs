@@ -301,7 +301,7 @@ fn write_message(
     out: &mut String,
 ) -> Result<(), WireError> {
     if depth > NESTING_DEPTH_MAX {
-        return Err(WireError::TooLarge { what: "nesting depth", limit: NESTING_DEPTH_MAX });
+        return Err(WireError::malformed(format!("nesting exceeds the limit of {NESTING_DEPTH_MAX}")));
     }
     out.push('{');
     let start = out.len();

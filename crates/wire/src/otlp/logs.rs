@@ -193,7 +193,7 @@ fn pair(writer: &mut Writer, name: &[u8], value: &str) -> (Text, Text) {
 /// Gives an attribute to `sink`; a map's entries one by one, their names joined by `_`.
 fn flatten(name: &[u8], any: &[u8], depth: usize, sink: &mut Sink<'_>) -> Result<(), WireError> {
     if depth > NESTING_DEPTH_MAX {
-        return Err(WireError::TooLarge { what: "nesting depth", limit: NESTING_DEPTH_MAX });
+        return Err(WireError::malformed(format!("nesting exceeds the limit of {NESTING_DEPTH_MAX}")));
     }
     let Some(entries) = map_entries(any)? else {
         sink(name, &text(any)?);
