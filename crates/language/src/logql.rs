@@ -6,6 +6,7 @@
 mod ast;
 mod error;
 mod filter;
+mod levels;
 mod lexer;
 mod parser;
 mod pipeline;

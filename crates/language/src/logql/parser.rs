@@ -6,7 +6,7 @@ use super::ast::{
 };
 use super::error::ParseError;
 use super::lexer::{Kind, Token, lex};
-use super::{regexp, units};
+use super::{levels, regexp, units};
 use model::matcher::anchored_regex;
 use model::{MatchOp, Matcher};
 
@@ -26,7 +26,14 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
     if parser.peek() != &Kind::End {
         return Err(parser.unexpected(&[]));
     }
+    if levels::of(&expr) > DEPTH_MAX {
+        return Err(too_deep());
+    }
     Ok(expr)
+}
+
+fn too_deep() -> ParseError {
+    ParseError::meaning(format!("query is nested more than {DEPTH_MAX} levels deep"))
 }
 
 /// Parses a stream selector alone, as `series` takes it. `{}` selects everything.
@@ -121,7 +128,7 @@ impl Parser {
         inner: impl FnOnce(&mut Self) -> Result<T, ParseError>,
     ) -> Result<T, ParseError> {
         if self.depth >= DEPTH_MAX {
-            return Err(ParseError::meaning(format!("query is nested more than {DEPTH_MAX} levels deep")));
+            return Err(too_deep());
         }
         self.depth += 1;
         let result = inner(self);

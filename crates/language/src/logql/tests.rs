@@ -85,6 +85,18 @@ fn nesting_is_bounded() {
     assert!(parse(&"(".repeat(100_000)).is_err());
     assert!(parse(&format!("{}1", "1+".repeat(5_000))).is_err());
     assert!(parse(&format!("{{a=\"b\"}} | {}x=1", "x=1 or ".repeat(5_000))).is_err());
+    // Rows print with a pair of parentheses per operator, and what they print as is accepted like they are.
+    for terms in 100..140 {
+        let conditions = format!("{{a=\"b\"}} | {}x=1", "x=1 or ".repeat(terms));
+        let operators = format!("{}vector(1)", "vector(1) + ".repeat(terms));
+        let powers = format!("{}vector(1)", "vector(1) ^ ".repeat(terms));
+        for query in [conditions, operators, powers] {
+            if let Ok(expr) = parse(&query) {
+                assert_eq!(parse(&expr.to_string()).as_ref(), Ok(&expr), "{terms}");
+            }
+        }
+    }
+    assert!(parse(&format!("{{a=\"b\"}} | {}x=1", "x=1 or ".repeat(120))).is_ok());
 }
 
 const WORDS: &[&str] = &[
