@@ -83,10 +83,10 @@ fn memory(streams: &[Stream]) -> MemoryLogs {
 }
 
 fn ours(logs: &MemoryLogs, asked: &Query, end_s: i64) -> Answer {
-    let (start_ns, end_ns) = ((end_s - generate::SPAN_S) * NS_PER_S, end_s * NS_PER_S);
+    let (from, to) = ((end_s - generate::SPAN_S) * NS_PER_S, end_s * NS_PER_S);
     let params = LogParams {
-        start_ns: if asked.kind == Kind::Instant { end_ns } else { start_ns },
-        end_ns,
+        start_ns: if asked.kind == Kind::Instant { to } else { from },
+        end_ns: to,
         step_ms: (asked.kind != Kind::Instant).then_some(generate::STEP_S * 1000),
         direction: Direction::Forward,
         limit: generate::ENTRIES_MAX,

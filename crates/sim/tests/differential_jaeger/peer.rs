@@ -137,7 +137,8 @@ impl Peer {
                 query.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.clone()))).collect();
             add("tags", &Value::from(tags).to_string());
         }
-        let body = Self::http(self.query, "GET", &path, "").unwrap_or_else(|| panic!("jaeger answers {path}"));
+        let body =
+            Self::http(self.query, "GET", &path, "").unwrap_or_else(|| panic!("jaeger answers {path}"));
         let answer: Value = serde_json::from_str(&body).expect("JSON");
         let traces = answer["data"].as_array().cloned().unwrap_or_default();
         traces.iter().map(|trace| format!("{:0>32}", trace["traceID"].as_str().unwrap_or_default())).collect()
