@@ -21,7 +21,7 @@ mod spans;
 mod start;
 
 use bodies::Load;
-use options::{Options, Sides};
+use options::{Options, Sides, Single};
 use platform::{Clock, RealClock};
 use programs::{Program, binnacle, peer};
 use report::{Measured, Runs};
@@ -148,11 +148,11 @@ fn run(options: &Options) -> Result<usize> {
         all.push(measure_signal(options, &plan, *signal)?);
     }
     let mut missed = 0;
-    if options.idle {
-        missed += idle::run(&plan)?;
-    }
-    if options.start {
-        missed += start::run(&plan)?;
+    for single in &options.singles {
+        missed += match single {
+            Single::Idle => idle::run(&plan)?,
+            Single::Start => start::run(&plan)?,
+        };
     }
     if !all.is_empty() {
         report::head(options.runs);

@@ -27,13 +27,19 @@ impl Sides {
     }
 }
 
+/// A bench of Binnacle alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Single {
+    Idle,
+    Start,
+}
+
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) plan: Plan,
     pub(super) signals: Vec<Signal>,
-    pub(super) idle: bool,
-    pub(super) start: bool,
+    pub(super) singles: Vec<Single>,
     pub(super) runs: usize,
     pub(super) sides: Sides,
     pub(super) no_zstd: bool,
@@ -47,8 +53,7 @@ impl Options {
         let mut options = Self {
             plan: Plan::default(),
             signals: Vec::new(),
-            idle: false,
-            start: false,
+            singles: Vec::new(),
             runs: 3,
             sides: Sides::Both,
             no_zstd: false,
@@ -62,8 +67,8 @@ impl Options {
                 "metrics" => options.signals.push(Signal::Metrics),
                 "spans" => options.signals.push(Signal::Spans),
                 "logs" => options.signals.push(Signal::Logs),
-                "idle" => options.idle = true,
-                "start" => options.start = true,
+                "idle" => options.singles.push(Single::Idle),
+                "start" => options.singles.push(Single::Start),
                 "all" => options.choose_all(),
                 "--runs" => options.runs = value()?.parse()?,
                 "--scale" => options.plan.scale = value()?.parse()?,
@@ -76,7 +81,7 @@ impl Options {
                 _ => return Err(format!("unknown argument {arg:?}").into()),
             }
         }
-        if options.signals.is_empty() && !options.idle && !options.start {
+        if options.signals.is_empty() && options.singles.is_empty() {
             options.choose_all();
         }
         if options.runs == 0 || !(options.plan.scale > 0.0 && options.plan.scale <= 1.0) {
@@ -87,7 +92,7 @@ impl Options {
 
     fn choose_all(&mut self) {
         self.signals = vec![Signal::Metrics, Signal::Spans, Signal::Logs];
-        (self.idle, self.start) = (true, true);
+        self.singles = vec![Single::Idle, Single::Start];
     }
 }
 
@@ -126,18 +131,18 @@ fn processor() -> String {
 mod tests {
     use super::*;
 
-    fn check(args: &str, expected: Option<(usize, bool, f64)>) {
+    fn check(args: &str, expected: Option<(usize, usize, f64)>) {
         let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
         let got = Options::parse(&args).ok();
-        assert_eq!(got.map(|it| (it.signals.len(), it.start, it.plan.scale)), expected, "{args:?}");
+        assert_eq!(got.map(|it| (it.signals.len(), it.singles.len(), it.plan.scale)), expected, "{args:?}");
     }
 
     #[test]
     fn names_choose_and_none_chooses_all() {
-        check("", Some((3, true, 1.0)));
-        check("all --scale 0.5", Some((3, true, 0.5)));
-        check("logs spans", Some((2, false, 1.0)));
-        check("idle", Some((0, false, 1.0)));
+        check("", Some((3, 2, 1.0)));
+        check("all --scale 0.5", Some((3, 2, 0.5)));
+        check("logs spans", Some((2, 0, 1.0)));
+        check("idle", Some((0, 1, 1.0)));
         check("--scale", None);
         check("--scale 2", None);
         check("--runs 0", None);

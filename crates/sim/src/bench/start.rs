@@ -119,7 +119,7 @@ fn prepare(plan: &Plan, kept: &Path) -> Result<()> {
     println!("start: filling {} MB through the door, once", bytes / 1_000_000);
     let mut server = Server::start(program.name, (program.command)(&data)?, &kept.join("log"))?;
     server.wait_ready(program.ready.0, program.ready.1)?;
-    pour(&program, plan.seed, FILL_LOOK_MS, || Ok(folder_bytes(&data)? >= bytes))?;
+    pour(&program, plan.seed, FILL_LOOK_MS, || Ok(folder_bytes(&data.join("parts")).unwrap_or(0) >= bytes))?;
     server.stop()?;
     let mut server = Server::start(program.name, (program.command)(&data)?, &kept.join("log"))?;
     server.wait_ready(program.ready.0, program.ready.1)?;

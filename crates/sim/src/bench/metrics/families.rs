@@ -222,8 +222,11 @@ pub(super) const FAMILIES: &[Family] = &[
     ("scrape_duration_seconds", &[], Kind::Noise { middle: 0.04 }),
 ];
 
-/// The series of one host: name, labels without those of the target, how it moves.
-pub(super) fn series() -> Vec<(String, Vec<(String, String)>, Kind)> {
+/// Name, labels without those of the target, how it moves.
+pub(super) type Shown = (String, Vec<(String, String)>, Kind);
+
+/// The series of one host.
+pub(super) fn series() -> Vec<Shown> {
     let mut all = Vec::new();
     for (names, labels, kind) in FAMILIES {
         for name in names.split_whitespace() {
