@@ -154,6 +154,10 @@ impl Config {
             port_offset: flags.port_offset.or(file.port_offset).unwrap_or(0),
             only,
             places: &file.doors,
+        })
+        .map_err(|error| match &flags.config {
+            Some(path) if error.starts_with("doors") => format!("{}: {error}", path.display()),
+            _ => error,
         })?;
         let interval = file.wal.interval.unwrap_or(Millis(WAL_INTERVAL_MS));
         Ok(Self {

@@ -23,6 +23,7 @@ enum Action {
 }
 
 #[derive(Args, Debug)]
+#[command(disable_version_flag = true)]
 struct AddArgs {
     /// The service that changed.
     service: String,

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http_body_util::{BodyExt, StreamBody};
 use std::io;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -71,6 +72,32 @@ fn rest(first: Bytes, mut print: impl FnMut(&mut Vec<u8>) -> bool + Send + 'stat
     Body::from_stream(ReceiverStream::new(receiver))
 }
 
+/// `body` for a reader that may stall: after a while its frames, and what makes them, are dropped.
+pub(crate) fn patient(body: Body) -> Body {
+    patient_for(body, Duration::from_millis(STALL_MS_MAX))
+}
+
+fn patient_for(mut body: Body, stall: Duration) -> Body {
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+    platform::task::spawn("answer", async move {
+        loop {
+            let place = match tokio::time::timeout(stall, sender.reserve()).await {
+                Ok(Ok(place)) => place,
+                Ok(Err(_)) => return,
+                Err(_) => break,
+            };
+            match body.frame().await {
+                Some(frame) => place.send(frame),
+                None => return,
+            }
+        }
+        drop(body);
+        let stalled = io::Error::new(io::ErrorKind::TimedOut, "the reader stopped reading");
+        let _ = sender.send(Err(axum::Error::new(stalled))).await;
+    });
+    Body::new(StreamBody::new(ReceiverStream::new(receiver)))
+}
+
 /// An answer whose JSON is small.
 pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
     match serde_json::to_vec(value) {
@@ -93,7 +120,6 @@ pub(crate) fn with_type(status: StatusCode, content_type: &'static str, body: Ve
 mod tests {
     use super::*;
     use futures::StreamExt;
-    use http_body_util::BodyExt;
     use std::sync::Arc;
 
     /// Prints `count` times `size` bytes.
@@ -136,5 +162,16 @@ mod tests {
             left.len() <= PIECES_WAITING_MAX + 1 && left.last().is_some_and(Result::is_err),
             "then an error"
         );
+    }
+
+    #[tokio::test]
+    async fn frames_pass_unless_the_reader_stalls() {
+        let short = Duration::from_millis(30);
+        let whole = patient_for(streamed("text/plain", printer(40, PIECE_BYTES)).into_body(), short);
+        assert_eq!(whole.collect().await.expect("a body").to_bytes().len(), 40 * PIECE_BYTES);
+        let mut pieces = patient_for(streamed("text/plain", printer(40, PIECE_BYTES)).into_body(), short);
+        assert!(pieces.frame().await.is_some_and(|frame| frame.is_ok()));
+        tokio::time::sleep(short * 10).await;
+        assert!(pieces.collect().await.is_err(), "the rest is gone");
     }
 }

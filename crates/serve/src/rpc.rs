@@ -3,6 +3,7 @@
 //! The messages are `prost` structs; framing, compression and status trailers are tonic's.
 
 use crate::State;
+use crate::body::patient;
 use crate::call::{CallError, tenant};
 use axum::body::Body;
 use axum::extract::Request;
@@ -87,7 +88,7 @@ where
         let answer = call(context.clone(), request.into_inner());
         async move { answer.await.map(tonic::Response::new) }
     });
-    grpc::<Q, A>().server_streaming(service, request).await.map(Body::new)
+    grpc::<Q, A>().server_streaming(service, request).await.map(|body| patient(Body::new(body)))
 }
 
 /// Answers a method that Binnacle does not have.

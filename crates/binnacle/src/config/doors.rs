@@ -99,11 +99,13 @@ pub struct DoorChoice<'a> {
 /// One sentence when a name, port or address is wrong.
 pub fn choose(choice: &DoorChoice<'_>) -> Result<Vec<Listen>, String> {
     let known: Vec<&str> = DOORS.iter().map(|(_, name, _)| *name).collect();
-    let unknown = |name: &str| format!("doors: there is no door {name:?}: use {}", known.join(", "));
-    for name in choice.only.into_iter().flatten().chain(choice.places.keys()) {
-        if !known.contains(&name.as_str()) {
-            return Err(unknown(name));
-        }
+    let unknown =
+        |from: &str, name: &str| format!("{from}: there is no door {name:?}: use {}", known.join(", "));
+    if let Some(name) = choice.only.into_iter().flatten().find(|name| !known.contains(&name.as_str())) {
+        return Err(unknown("--doors", name));
+    }
+    if let Some(name) = choice.places.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(unknown("doors", name));
     }
     let mut doors = Vec::new();
     for (door, name, default_port) in DOORS {

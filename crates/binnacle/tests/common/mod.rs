@@ -22,6 +22,8 @@ use tokio::process::{Child, Command};
 pub const BINNACLE: &str = env!("CARGO_BIN_EXE_binnacle");
 /// Longest wait for a server to be ready, or to end.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How many doors there are.
+const DOORS: usize = 12;
 /// Every door, each on a port that the system picks.
 pub const ANY_PORTS: &str = "doors: {ui: 0, otlp-grpc: 0, otlp-http: 0, prometheus: 0, loki: 0, tempo: 0, \
     jaeger-query: 0, jaeger-grpc: 0, jaeger-thrift: 0, jaeger-collector: 0, jaeger-sampling: 0, zipkin: 0}\n";
@@ -68,8 +70,25 @@ impl Server {
         }
     }
 
+    /// Starts one whose doors ask for credentials, and waits until all of them listen.
+    pub async fn start_locked(setup: &Setup<'_>) -> Self {
+        let mut server = Self::spawn(setup);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while server.doors.len() < DOORS {
+            assert!(tokio::time::Instant::now() < deadline, "not ready in time: {}", server.stderr());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            server.doors = listening(&server.stderr());
+        }
+        server
+    }
+
     /// Starts one and waits until it is ready, or has ended with a status and words.
     pub async fn try_start(setup: &Setup<'_>) -> Result<Self, (ExitStatus, String)> {
+        let mut server = Self::spawn(setup);
+        server.until_ready().await.map(|()| server)
+    }
+
+    fn spawn(setup: &Setup<'_>) -> Self {
         let own = tempfile::tempdir().expect("a directory");
         let text = format!("{}{}", setup.doors.unwrap_or(ANY_PORTS), setup.config);
         let config = write(own.path(), "binnacle.yml", &text);
@@ -82,8 +101,7 @@ impl Server {
         let stderr = gather(child.stderr.take().expect("a pipe"));
         let pid = child.id().expect("a process");
         let dir = own.path().to_owned();
-        let mut server = Self { child, pid, doors: BTreeMap::new(), stderr, dir, _own: own };
-        server.until_ready().await.map(|()| server)
+        Self { child, pid, doors: BTreeMap::new(), stderr, dir, _own: own }
     }
 
     /// Ready is a healthy answer of the last door, whose line stands before the first request can be answered.
