@@ -55,6 +55,7 @@ enum Check {
 }
 
 fn main() -> ExitCode {
+    platform::proc::small_pages();
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_env("BINNACLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

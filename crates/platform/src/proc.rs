@@ -84,6 +84,14 @@ pub fn raise_open_files() -> u64 {
     held.unwrap_or(u64::MAX)
 }
 
+/// Has the kernel give this process small pages only, where a host gives everybody huge ones.
+///
+/// A store frees and takes memory in large pieces all the time; of huge pages each piece is cleared again as a whole.
+pub fn small_pages() {
+    // Refused by no kernel that has the call; one without it goes on as it did.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
