@@ -15,6 +15,9 @@ use xxhash_rust::xxh3::Xxh3Default;
 /// operation is counted under [`OVERFLOW`].
 pub(crate) const OPERATIONS_MAX: usize = 20_000;
 
+/// Most of them per service, so that one that names spans after what they carry takes nothing from the others.
+pub(crate) const SERVICE_OPERATIONS_MAX: usize = 500;
+
 /// Operation name of what did not fit.
 pub(crate) const OVERFLOW: &str = "__overflow__";
 
@@ -23,6 +26,8 @@ const IDLE_MS: i64 = 15 * 60 * 1_000;
 
 #[derive(Debug)]
 struct Row {
+    /// Of namespace and service.
+    service: u64,
     calls: u64,
     latency: Latency,
     calls_series: Labels,
@@ -36,6 +41,8 @@ struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct SpanMetrics {
     rows: HashMap<u64, Row, BuildHasherDefault<Identity>>,
+    /// Rows of each service.
+    per_service: HashMap<u64, usize, BuildHasherDefault<Identity>>,
     previous_ms: Option<i64>,
 }
 
@@ -43,16 +50,25 @@ impl SpanMetrics {
     /// Counts a span; `false` when it was counted under [`OVERFLOW`] or not at all.
     pub(crate) fn observe(&mut self, info: &ResourceInfo, span: &SpanRef<'_>) -> bool {
         let hash = key(info, span, span.name());
-        let full = self.rows.len() >= OPERATIONS_MAX && !self.rows.contains_key(&hash);
+        let full = !self.rows.contains_key(&hash) && self.is_full(service_key(info));
         let (hash, name) = if full { (key(info, span, OVERFLOW), OVERFLOW) } else { (hash, span.name()) };
         if full && self.rows.len() >= 2 * OPERATIONS_MAX && !self.rows.contains_key(&hash) {
             return false;
         }
-        let row = self.rows.entry(hash).or_insert_with(|| Row::new(info, span, name));
+        let row = self.rows.entry(hash).or_insert_with(|| {
+            let row = Row::new(info, span, name);
+            *self.per_service.entry(row.service).or_default() += 1;
+            row
+        });
         row.calls += 1;
         row.changed = true;
         row.latency.observe(span.row.duration_ns, span.row.trace_id, span.row.span_id, span.end_ns());
         !full
+    }
+
+    fn is_full(&self, service: u64) -> bool {
+        let of_service = self.per_service.get(&service).copied().unwrap_or(0);
+        self.rows.len() >= OPERATIONS_MAX || of_service >= SERVICE_OPERATIONS_MAX
     }
 
     /// Appends every operation's samples; operations idle for a quarter of an hour are forgotten.
@@ -64,12 +80,25 @@ impl SpanMetrics {
             }
             now_ms - row.last_ms < IDLE_MS
         });
+        self.per_service.clear();
+        for row in self.rows.values() {
+            *self.per_service.entry(row.service).or_default() += 1;
+        }
         for row in self.rows.values_mut() {
             let first = (!std::mem::replace(&mut row.collected, true)).then_some(before);
             push(out, &row.calls_series, row.calls, now_ms, first);
             row.latency.collect(&row.latency_series, now_ms, first, out);
         }
     }
+}
+
+fn service_key(info: &ResourceInfo) -> u64 {
+    let mut hasher = Xxh3Default::new();
+    for part in [&info.namespace, &info.service] {
+        hasher.update(part.as_bytes());
+        hasher.update(&[0xFF]);
+    }
+    hasher.digest()
 }
 
 fn key(info: &ResourceInfo, span: &SpanRef<'_>, name: &str) -> u64 {
@@ -94,6 +123,7 @@ impl Row {
         let latency_series = LatencySeries::new("traces_spanmetrics_latency", &labels);
         labels.set(METRIC_NAME, "traces_spanmetrics_calls_total");
         Self {
+            service: service_key(info),
             calls: 0,
             latency: Latency::default(),
             calls_series: labels.build(),

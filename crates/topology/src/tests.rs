@@ -154,3 +154,35 @@ fn stored_changes_are_not_reported_again_after_a_restart() {
     let service = &second.services(&tenant)[0];
     assert_eq!(service.versions.iter().map(|v| v.version.as_str()).collect::<Vec<_>>(), ["1", "2"]);
 }
+
+#[test]
+fn a_service_that_names_spans_after_their_data_overflows_alone() {
+    let topology = Topology::new(&platform::metrics::Registry::default());
+    let tenant = Tenant::default();
+    let named = |service, number: usize| {
+        let id = u8::try_from(number % 250).expect("small") + 1;
+        let mut batch = batch(&[call(service, (id, 0), SpanKind::Internal)]);
+        let trace = TraceId(u128::try_from(number + 1).expect("small").to_be_bytes());
+        let name = batch.text(&format!("GET /{service}/{number}"));
+        batch.spans.iter_mut().for_each(|span| (span.name, span.trace_id) = (name, trace));
+        batch
+    };
+    for number in 0..700 {
+        topology.observe_spans(&tenant, &named("noisy", number), 0);
+    }
+    topology.observe_spans(&tenant, &named("quiet", 1_000), 0);
+    let collected = topology.collect(11_000);
+    let metrics = &collected.first().expect("metrics").metrics;
+    let mut calls = std::collections::BTreeMap::new();
+    for point in metrics.floats.iter().filter(|point| point.ts_ms == 11_000) {
+        let labels = metrics.labels(point.series).expect("labels");
+        if labels.metric_name() == "traces_spanmetrics_calls_total" {
+            let name = labels.get("span_name").expect("a name").to_owned();
+            calls.insert((labels.get("service").expect("a service").to_owned(), name), point.value);
+        }
+    }
+    let of = |service: &str, name: &str| calls.get(&(service.to_owned(), name.to_owned())).copied();
+    assert_eq!(calls.len(), spanmetrics::SERVICE_OPERATIONS_MAX + 2);
+    assert_eq!(of("noisy", spanmetrics::OVERFLOW), Some(200.0));
+    assert_eq!(of("quiet", "GET /quiet/1000"), Some(1.0));
+}
