@@ -16,8 +16,9 @@ const CONNECTIONS: usize = 10_000;
 const CONNECTION_KIB_MAX: u64 = 30;
 /// Slowest answer that others may get meanwhile.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
-/// What readers that do not read may cost together, KiB.
-const READERS_KIB_MAX: u64 = 128 << 10;
+/// What readers that do not read may cost together, KiB: three times its backlog for a tail, its answer for the others, and
+/// the lines that arrive meanwhile.
+const READERS_KIB_MAX: u64 = 256 << 10;
 /// Readers that do not read, on each streaming answer.
 const READERS: usize = 4;
 
