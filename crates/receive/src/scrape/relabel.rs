@@ -112,11 +112,11 @@ impl RelabelConfig {
         let Some((_, action)) = ACTIONS.iter().find(|(known, _)| *known == name) else {
             return Err(format!("unknown relabel action {:?}", self.action));
         };
-        self.validate(&name, *action)?;
         let regex = RegexBuilder::new(&format!("^(?s:{})$", self.regex))
             .size_limit(REGEX_BYTES_MAX)
             .build()
             .map_err(|error| format!("regex {:?}: {error}", self.regex))?;
+        self.validate(&name, *action)?;
         Ok(Rule {
             action: *action,
             source_labels: self.source_labels.clone(),
