@@ -67,13 +67,25 @@ impl BloomBuilder {
     /// Adds every token of `text` but those in `known`, which another index finds.
     pub fn add_text(&mut self, text: &[u8], known: &[&[u8]]) {
         for token in tokens(text) {
-            if token.len() > self.longest_with_digit && token.iter().any(u8::is_ascii_digit) {
-                self.longest_with_digit = token.len();
-            }
-            if !known.contains(&token) {
-                self.add(token);
+            if known.contains(&token) {
+                self.skip(token.len());
+            } else {
+                self.add_token(token);
             }
         }
+    }
+
+    /// Adds one token of a text.
+    pub fn add_token(&mut self, token: &[u8]) {
+        if token.len() > self.longest_with_digit && token.iter().any(u8::is_ascii_digit) {
+            self.longest_with_digit = token.len();
+        }
+        self.add(token);
+    }
+
+    /// Takes note that a text has a token of `len` bytes that another index finds.
+    pub fn skip(&mut self, len: usize) {
+        self.longest_with_digit = self.longest_with_digit.max(len);
     }
 
     /// Adds one token, of whatever bytes.

@@ -22,8 +22,10 @@ const PCO_VALUES_MIN: usize = 48;
 const PACKED_WIDTH_MAX: usize = 4;
 /// `pco` level, of 0 to 12.
 const PCO_LEVEL: usize = 5;
-/// In longer columns a sample of this many runs of this many values decides between the dense forms.
+/// In longer columns a sample of so many runs, so many values together, decides between the dense forms.
 const SAMPLE_RUNS: usize = 4;
+const SAMPLED_VALUES: usize = 2048;
+/// Neighbours looked at to see whether differences are smaller than values.
 const SAMPLE_VALUES: usize = 1024;
 
 /// Appends `values` to the segment; the count is the caller's to remember.
@@ -36,7 +38,9 @@ pub fn write_ints(writer: &mut SegmentWriter, values: &[u64]) {
     }
     let (mode, bytes) = match values.len() {
         ..PCO_VALUES_MIN => (VARINTS, None),
-        _ if packs_better(values) => (PACKED, pack(values)),
+        _ if width(values) > PACKED_WIDTH_MAX => (PCO, latents(values)),
+        PCO_VALUES_MIN..=SAMPLED_VALUES => dense(values),
+        _ if dense(&sample(values)).0 == PACKED => (PACKED, pack(values)),
         _ => (PCO, latents(values)),
     };
     let Some(bytes) = bytes else {
@@ -54,18 +58,18 @@ pub fn write_ints(writer: &mut SegmentWriter, values: &[u64]) {
     writer.raw.extend_from_slice(&bytes);
 }
 
-/// Whether zstd over packed bytes beats `pco`, by a sample.
-fn packs_better(values: &[u64]) -> bool {
-    if width(values) > PACKED_WIDTH_MAX {
-        return false;
-    }
-    let mut sample = Vec::new();
-    let step = (values.len() / SAMPLE_RUNS).max(SAMPLE_VALUES);
-    for run in values.chunks(step) {
-        sample.extend_from_slice(run.get(..SAMPLE_VALUES).unwrap_or(run));
-    }
-    let len = |bytes: Option<Vec<u8>>| bytes.map_or(usize::MAX, |bytes| bytes.len());
-    len(pack(&sample)) < len(latents(&sample))
+/// The smaller of the dense forms.
+fn dense(values: &[u64]) -> (u64, Option<Vec<u8>>) {
+    let (packed, latents) = (pack(values), latents(values));
+    let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(usize::MAX, Vec::len);
+    if len(&packed) < len(&latents) { (PACKED, packed) } else { (PCO, latents) }
+}
+
+/// Runs of the values that stand for all.
+fn sample(values: &[u64]) -> Vec<u64> {
+    let run = SAMPLED_VALUES / SAMPLE_RUNS;
+    let step = (values.len() / SAMPLE_RUNS).max(run);
+    values.chunks(step).flat_map(|part| part.get(..run).unwrap_or(part)).copied().collect()
 }
 
 fn latents(values: &[u64]) -> Option<Vec<u8>> {

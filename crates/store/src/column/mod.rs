@@ -16,9 +16,29 @@ pub mod trace_index;
 /// Result of a decoder.
 pub(crate) type Decoded<T> = Result<T, crate::error::Damage>;
 
-/// Hashes in memory with xxh3: one call per key, no state to set up. Never written to disk.
+/// Hashes in memory: short keys with one multiplication, longer ones with xxh3. Never written to disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyHasher(u64);
+
+/// The bytes of a key of at most 16, as two numbers.
+fn halves(bytes: &[u8]) -> Option<(u64, u64)> {
+    let len = bytes.len();
+    if let (8..=16, Some(head), Some(tail)) = (len, bytes.first_chunk(), bytes.last_chunk()) {
+        return Some((u64::from_le_bytes(*head), u64::from_le_bytes(*tail)));
+    }
+    if let (4..8, Some(head), Some(tail)) = (len, bytes.first_chunk(), bytes.last_chunk()) {
+        return Some((u32::from_le_bytes(*head).into(), u32::from_le_bytes(*tail).into()));
+    }
+    match bytes {
+        [] => Some((0, 0)),
+        [first] => Some(((*first).into(), 1)),
+        [first, second] => Some(((*first).into(), u64::from(*second) << 8 | 2)),
+        [first, second, third] => {
+            Some(((*first).into(), u64::from(*second) << 8 | u64::from(*third) << 16 | 3))
+        }
+        _ => None,
+    }
+}
 
 impl std::hash::Hasher for KeyHasher {
     fn finish(&self) -> u64 {
@@ -26,7 +46,14 @@ impl std::hash::Hasher for KeyHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+        self.0 = match halves(bytes) {
+            Some((head, tail)) => {
+                let head = head ^ self.0 ^ 0x9e37_79b9_7f4a_7c15;
+                let (low, high) = head.carrying_mul(tail ^ 0xd1b5_4a32_d192_ed03, 0);
+                low ^ high
+            }
+            None => xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0),
+        };
     }
 
     fn write_usize(&mut self, value: usize) {

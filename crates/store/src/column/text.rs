@@ -1,8 +1,9 @@
 //! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
 
+use super::bloom::BloomBuilder;
 use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
 use super::segment::{SegmentReader, SegmentWriter};
-use super::template::{RowIds, TemplateColumn, Templates};
+use super::template::{self, RowIds, TemplateColumn, Templates};
 use super::{Decoded, KeyMap};
 use crate::error::Damage;
 
@@ -20,7 +21,7 @@ const HEX_BYTES_MIN: usize = 4;
 /// Values looked at before a dictionary is given up.
 const SAMPLE_VALUES: usize = 1024;
 /// Values of one run of the sample that decides on templates, and the number of runs.
-const TRIAL_VALUES: usize = 512;
+const TRIAL_VALUES: usize = 256;
 const TRIAL_RUNS: usize = 4;
 /// Below this many values templates are not tried.
 const TEMPLATE_VALUES_MIN: usize = 64;
@@ -29,11 +30,15 @@ const DICTIONARY_VALUES: usize = 32;
 
 /// Appends values of a field: one value, numbers, hex ids, a dictionary, templates or plain text, whichever is smallest.
 pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
-    if write_simple(writer, values) {
+    if write_constant(writer, values) || write_digits(writer, values) {
         return;
     }
     let dictionary = Dictionary::find(values, values.len() / 2);
-    let few = dictionary.as_ref().is_some_and(|found| found.values.len() * DICTIONARY_VALUES <= values.len());
+    let distinct = dictionary.as_ref().map_or(usize::MAX, |found| found.values.len());
+    if distinct > values.len() / 4 && write_hex(writer, values) {
+        return;
+    }
+    let few = distinct.saturating_mul(DICTIONARY_VALUES) <= values.len();
     if !few && values.len() >= TEMPLATE_VALUES_MIN {
         let trial = Trial::of(values, &[]);
         let other =
@@ -49,17 +54,24 @@ pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
     }
 }
 
-/// Appends log lines: templates when a sample of the block says that they pay, else plain text. `ids` has those of each
-/// line's record, or is empty.
-pub fn write_lines(writer: &mut SegmentWriter, lines: &[&[u8]], ids: &[RowIds]) {
+/// Appends log lines: templates when most lines share their words, or when a sample of the block says that they pay,
+/// else plain text. `ids` has those of each line's record, or is empty. The lines' tokens go into `tokens`, but for the
+/// trace ids.
+pub fn write_lines(writer: &mut SegmentWriter, lines: &[&[u8]], ids: &[RowIds], tokens: &mut BloomBuilder) {
+    let trace = |at: usize| ids.get(at).and_then(|ids| ids.trace.as_ref()).map_or(&[][..], |id| &id[..]);
     if write_constant(writer, lines) {
+        lines.iter().take(1).for_each(|line| tokens.add_text(line, &[trace(0)]));
         return;
     }
-    let trial = Trial::of(lines, ids);
-    if trial.templates() < trial.plain() {
-        write_templates(writer, lines, ids);
+    let templates = Templates::find(lines, ids);
+    let trial = (!templates.are_certain()).then(|| Trial::of(lines, ids));
+    if trial.is_none_or(|trial| trial.templates() < trial.plain()) {
+        writer.number(TEMPLATE);
+        templates.write(writer);
+        templates.add_tokens(ids, tokens);
     } else {
         write_plain(writer, lines);
+        lines.iter().enumerate().for_each(|(at, line)| tokens.add_text(line, &[trace(at)]));
     }
 }
 
@@ -99,15 +111,26 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Appends a template's slot.
-pub(crate) fn write_slot(writer: &mut SegmentWriter, values: &[&[u8]]) {
-    if write_simple(writer, values) {
+/// Appends a template's slot; its marker says what the values are.
+pub(crate) fn write_slot(writer: &mut SegmentWriter, marker: u8, values: &[&[u8]]) {
+    if marker == template::DIGITS && write_digits(writer, values) {
         return;
     }
-    match Dictionary::find(values, values.len() / 2) {
+    let dictionary = Dictionary::find(values, values.len() / 2);
+    let distinct = dictionary.as_ref().map_or(usize::MAX, |found| found.values.len());
+    if marker == template::HEX && distinct > values.len() / 4 && write_hex(writer, values) {
+        return;
+    }
+    match dictionary {
         Some(dictionary) => dictionary.write(writer),
         None => write_plain(writer, values),
     }
+}
+
+/// Appends one value that all have.
+pub(crate) fn write_same(writer: &mut SegmentWriter, value: &[u8]) {
+    writer.number(CONSTANT);
+    writer.bytes(value);
 }
 
 /// Appends lengths and bytes.
@@ -124,33 +147,41 @@ fn write_constant(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
     let first = values.first().copied().unwrap_or_default();
     let constant = values.iter().all(|value| *value == first);
     if constant {
-        writer.number(CONSTANT);
-        writer.bytes(first);
+        write_same(writer, first);
     }
     constant
 }
 
-/// The forms that need no trial.
-fn write_simple(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
-    write_constant(writer, values) || write_digits(writer, values) || write_hex(writer, values)
+fn number(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > DIGITS_MAX {
+        return None;
+    }
+    let mut number = 0_u64;
+    for byte in value {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    Some(number)
 }
 
 fn write_digits(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
-    let is_number =
-        |value: &&[u8]| (1..=DIGITS_MAX).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-    if !values.iter().all(is_number) {
-        return false;
+    let first = values.first().map_or(0, |value| value.len());
+    let (mut numbers, mut widths) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
+    let (mut same, mut padded) = (true, false);
+    for value in values {
+        let Some(number) = number(value) else { return false };
+        numbers.push(number);
+        // A width of 0 says "as many digits as the number has"; a number with leading zeros has its width.
+        let canonical = value.len() == 1 || value.first() != Some(&b'0');
+        widths.push(if canonical { 0 } else { value.len() as u64 });
+        same &= value.len() == first;
+        padded |= !canonical;
     }
-    let parse =
-        |value: &&[u8]| value.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
-    let numbers: Vec<u64> = values.iter().map(parse).collect();
-    // A width of 0 says "as many digits as the number has"; a number with leading zeros has its width.
-    let canonical = |value: &&[u8]| value.len() == 1 || value.first() != Some(&b'0');
-    let width = |value: &&[u8]| if canonical(value) { 0 } else { value.len() as u64 };
-    let mut widths: Vec<u64> = values.iter().map(width).collect();
-    let same = values.first().map_or(0, |value| value.len());
-    if widths.iter().any(|width| *width > 0) && values.iter().all(|value| value.len() == same) {
-        widths.fill(same as u64);
+    if padded && same {
+        widths.fill(first as u64);
     }
     writer.number(DIGITS);
     write_ints(writer, &widths);
@@ -170,9 +201,6 @@ fn write_hex(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
     let width = values.first().map_or(0, |value| value.len());
     let fits = |value: &&[u8]| value.len() == width && value.iter().all(|digit| nibble(*digit).is_some());
     if width < HEX_BYTES_MIN || !values.iter().all(fits) {
-        return false;
-    }
-    if Dictionary::find(values, values.len() / 4).is_some() {
         return false;
     }
     writer.number(HEX);
@@ -222,8 +250,9 @@ impl<'a> Dictionary<'a> {
     fn write(&self, writer: &mut SegmentWriter) {
         writer.number(DICTIONARY);
         writer.count(self.values.len());
-        if !write_simple(writer, &self.values) {
-            write_plain(writer, &self.values);
+        let values = &self.values;
+        if !write_constant(writer, values) && !write_digits(writer, values) && !write_hex(writer, values) {
+            write_plain(writer, values);
         }
         write_u32s(writer, &self.codes);
     }

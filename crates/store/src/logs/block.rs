@@ -57,7 +57,7 @@ fn metadata_of<'a>(batch: &'a LogBatch, entry: &LogEntry) -> impl Iterator<Item 
 #[derive(Debug)]
 pub(super) struct EncodedBlock {
     pub(super) segments: [Vec<u8>; SEGMENTS],
-    /// Token filter of the lines.
+    /// Filter of the lines' tokens but the trace ids, which the part's trace index finds.
     pub(super) bloom: Vec<u8>,
     /// The traces of the block, all as block `block`.
     pub(super) traces: TraceIndex,
@@ -86,7 +86,8 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
     let row_ids: Vec<RowIds> =
         rows.iter().map(|row| RowIds::new(row.entry.trace_id, row.entry.span_id)).collect();
     let mut lines = SegmentWriter::new();
-    write_lines(&mut lines, &texts, &row_ids);
+    let mut tokens = BloomBuilder::default();
+    write_lines(&mut lines, &texts, &row_ids, &mut tokens);
     let lines = lines.finish();
     let mut metadata = SegmentWriter::new();
     let mut lists = AttrsBuilder::default();
@@ -94,23 +95,13 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
         lists.push(metadata_of(row.batch, row.entry));
     }
     lists.write(&mut metadata);
-    let bloom = filter(&texts, &row_ids, lines.len() / BLOOM_SHARE);
+    let bloom = tokens.finish(lines.len() / BLOOM_SHARE).to_bytes();
     let traced = rows.iter().map(|row| row.entry.trace_id).filter(|id| !id.is_none());
     EncodedBlock {
         segments: [times.finish(), ids.finish(), lines, metadata.finish()],
         bloom,
         traces: TraceIndex::new(traced.map(|id| (id, block))),
     }
-}
-
-/// The filter of the lines' tokens but the trace ids, which the part's trace index finds.
-fn filter(lines: &[&[u8]], ids: &[RowIds], bytes_max: usize) -> Vec<u8> {
-    let mut builder = BloomBuilder::default();
-    for (line, ids) in lines.iter().zip(ids) {
-        let trace = ids.trace.as_ref().map_or(&[][..], |id| &id[..]);
-        builder.add_text(line, &[trace]);
-    }
-    builder.finish(bytes_max).to_bytes()
 }
 
 /// The times of a block of `rows` rows, nanoseconds; ascending inside a stream.

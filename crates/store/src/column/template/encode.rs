@@ -3,9 +3,9 @@
 use super::super::KeyMap;
 use super::super::ints::write_u32s;
 use super::super::segment::SegmentWriter;
-use super::super::text::{write_plain, write_slot};
+use super::slot::Slot;
 use super::tokens::tokenize;
-use super::{RowIds, WORD};
+use super::{MARKER_MIN, RowIds, SPAN, TRACE, WORD};
 
 /// Templates of one block and tokeniser; further ones count as rare.
 const TEMPLATES_MAX: usize = 8192;
@@ -18,10 +18,29 @@ const RARE_PIECES_MAX: usize = 64;
 
 /// A template found, with its slots' values by slot.
 #[derive(Debug, Default)]
-struct Template<'a> {
-    key: Box<[u8]>,
-    slots: Vec<Vec<&'a [u8]>>,
-    pieces: usize,
+pub(super) struct Template<'a> {
+    pub(super) key: Box<[u8]>,
+    pub(super) slots: Vec<Slot<'a>>,
+    pub(super) pieces: usize,
+}
+
+impl<'a> Template<'a> {
+    fn new(key: &[u8], slots: usize) -> Self {
+        Self { key: key.into(), slots: (0..slots).map(|_| Slot::default()).collect(), pieces: 0 }
+    }
+
+    fn push(&mut self, vars: &[&'a [u8]]) {
+        for (slot, value) in self.slots.iter_mut().zip(vars) {
+            slot.push(value, self.pieces);
+        }
+        self.pieces += 1;
+    }
+
+    /// Each slot with its marker.
+    fn marked_slots(&self) -> impl Iterator<Item = (u8, &Slot<'a>)> {
+        let is_slot = |byte: &u8| *byte >= MARKER_MIN && *byte != TRACE && *byte != SPAN;
+        self.key.iter().copied().filter(is_slot).zip(&self.slots)
+    }
 }
 
 /// The templates that one tokeniser found.
@@ -46,17 +65,12 @@ impl<'a> Table<'a> {
             None => {
                 let at = u32::try_from(self.templates.len()).unwrap_or(NONE);
                 self.by_key.insert(key.into(), at);
-                self.templates.push(Template {
-                    key: key.into(),
-                    slots: vec![Vec::new(); vars.len()],
-                    pieces: 0,
-                });
+                self.templates.push(Template::new(key, vars.len()));
                 at
             }
         };
         if let Some(template) = self.templates.get_mut(at as usize) {
-            template.pieces += 1;
-            template.slots.iter_mut().zip(vars).for_each(|(slot, value)| slot.push(value));
+            template.push(vars);
         }
         at
     }
@@ -80,7 +94,10 @@ pub struct Templates<'a> {
     per_row: Vec<u32>,
     /// Template of each piece.
     codes: Vec<u32>,
-    found: Vec<Template<'a>>,
+    /// The last one has the pieces that are kept whole.
+    pub(super) found: Vec<Template<'a>>,
+    /// Pieces whose template has their words.
+    worded: usize,
 }
 
 impl<'a> Templates<'a> {
@@ -104,19 +121,43 @@ impl<'a> Templates<'a> {
         let wide_bar = wide.bar(pieces.len());
         let mut templates = Vec::new();
         let narrow_map = keep(narrow, bar, &mut templates);
+        let worded = templates.iter().map(|template| template.pieces).sum();
         let wide_map = keep(wide, wide_bar, &mut templates);
-        let mut whole = Template { key: Box::new([WORD]), slots: vec![Vec::new()], pieces: 0 };
+        let mut whole = Template::new(&[WORD], 1);
         let whole_code = u32::try_from(templates.len()).unwrap_or(NONE);
         for ((code, wide_code), (piece, _)) in codes.iter_mut().zip(&wide_codes).zip(&pieces) {
             let kept = narrow_map.get(*code as usize).copied().filter(|at| *at != NONE);
             let kept = kept.or_else(|| wide_map.get(*wide_code as usize).copied().filter(|at| *at != NONE));
             *code = kept.unwrap_or_else(|| {
-                whole.slots[0].push(piece);
+                whole.push(&[piece]);
                 whole_code
             });
         }
         templates.push(whole);
-        Self { per_row, codes, found: templates }
+        Self { per_row, codes, found: templates, worded }
+    }
+
+    /// Whether at least half of the pieces share all their words with others: then no other form comes near.
+    #[must_use]
+    pub fn are_certain(&self) -> bool {
+        self.worded * 2 >= self.codes.len()
+    }
+
+    /// For each template that is `wanted` the rows of its pieces, in their order.
+    pub(super) fn rows(&self, wanted: impl Fn(&Template<'a>) -> bool) -> Vec<Vec<u32>> {
+        let wanted: Vec<bool> = self.found.iter().map(wanted).collect();
+        let mut rows = vec![Vec::new(); wanted.len()];
+        if !wanted.contains(&true) {
+            return rows;
+        }
+        let row_of_piece =
+            (0_u32..).zip(&self.per_row).flat_map(|(row, pieces)| (0..*pieces).map(move |_| row));
+        for (code, row) in self.codes.iter().zip(row_of_piece) {
+            if wanted.get(*code as usize) == Some(&true) {
+                rows[*code as usize].push(row);
+            }
+        }
+        rows
     }
 
     /// Appends the column.
@@ -129,11 +170,11 @@ impl<'a> Templates<'a> {
         write_u32s(writer, &self.codes);
         let (whole, templates) =
             self.found.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
-        for slot in templates.iter().flat_map(|template| &template.slots) {
-            write_slot(writer, slot);
+        for template in templates {
+            template.marked_slots().for_each(|(marker, slot)| slot.write(marker, writer));
         }
-        for slot in whole.iter().flat_map(|template| &template.slots) {
-            write_plain(writer, slot);
+        if let Some(template) = whole {
+            template.slots.iter().for_each(|slot| slot.write_plain(template.pieces, writer));
         }
     }
 }

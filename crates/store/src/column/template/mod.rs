@@ -10,7 +10,9 @@
 
 mod decode;
 mod encode;
+mod slot;
 mod tokens;
+mod words;
 
 pub use decode::{Needle, TemplateColumn, Verdict};
 pub use encode::Templates;

@@ -20,6 +20,9 @@ pub struct RowIds {
 }
 
 impl RowIds {
+    /// Digits of a trace id.
+    pub(super) const TRACE_DIGITS: usize = 32;
+
     /// The hex forms of the ids.
     #[must_use]
     pub fn new(trace: TraceId, span: SpanId) -> Self {
