@@ -1,8 +1,8 @@
 //! Who may come in and whose data they see: tenants, TLS, passwords and tokens on every door.
 
-use super::common::client::{Answer, Headers, ask, ask_over, call_over, frame, post, query, request};
-use super::common::{Server, Setup, write};
 use super::{JSON, line};
+use crate::common::client::{Answer, Headers, ask, ask_over, call_over, frame, post, query, request};
+use crate::common::{Server, Setup, write};
 use http::Method;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
@@ -50,7 +50,7 @@ async fn a_tenant_sees_its_own_on_every_door() {
         let taken = post(server.door(door), path, &headers, &body).await;
         assert!(taken.status < 300, "{door}: {}", taken.text());
     }
-    let reads: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    let reads: &[(&str, &str, Headers<'_>, &str)] = &[
         ("prometheus", "/api/v1/query", &[("query", "shop_gauge")], "shop_gauge"),
         ("prometheus", "/api/v1/label/__name__/values", &[], "shop_gauge"),
         ("loki", "/loki/api/v1/query_range", &[("query", "{app=~\".+\"}")], "shop-loki"),

@@ -2,8 +2,6 @@
 //! client that speaks plain HTTP/1, HTTP/2 and bytes of the test's choosing.
 //!
 //! A server that is dropped is killed. Nothing here knows a protocol above HTTP.
-#![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
-#![allow(dead_code, reason = "each suite uses its part of the helpers")]
 
 pub mod client;
 
@@ -132,11 +130,6 @@ impl Server {
     /// Every door by name.
     pub fn doors(&self) -> &BTreeMap<String, SocketAddr> {
         &self.doors
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.pid
     }
 
     /// What it has written to standard error so far.

@@ -1,9 +1,7 @@
 //! Ten thousand connections that say nothing, and readers that do not read: memory stays bounded, nobody else notices.
 
-mod common;
-
-use common::client::{self, call, frame};
-use common::{Server, Setup};
+use crate::common::client::{self, call, frame};
+use crate::common::{Server, Setup};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// Connections that stand at the same time.
-const CONNECTIONS: usize = 10_000;
+const CONNECTIONS: u32 = 10_000;
 /// What one of them may cost the server, KiB.
 const CONNECTION_KIB_MAX: u64 = 30;
 /// Slowest answer that others may get meanwhile.
@@ -50,7 +48,7 @@ fn now_ns() -> i64 {
 #[tokio::test]
 async fn ten_thousand_idle_connections() {
     let files = platform::proc::raise_open_files();
-    if files < CONNECTIONS as u64 + 1_000 {
+    if files < u64::from(CONNECTIONS) + 1_000 {
         println!("skipped: the system allows {files} open files");
         return;
     }
@@ -60,9 +58,9 @@ async fn ten_thousand_idle_connections() {
     others_are_served(&server, 0).await;
     let before = server.rss_kib();
     let doors: Vec<SocketAddr> = server.doors().values().copied().collect();
-    let mut idle = Vec::with_capacity(CONNECTIONS);
-    for at in 0..CONNECTIONS {
-        let mut stream = connect(doors[at % doors.len()]).await;
+    let mut idle = Vec::new();
+    for (at, door) in (0..CONNECTIONS).zip(doors.iter().cycle()) {
+        let mut stream = connect(*door).await;
         // A third never speaks, a third has been answered, a third stops in the middle of a request's head.
         match at % 3 {
             0 => {}
@@ -79,10 +77,11 @@ async fn ten_thousand_idle_connections() {
         others_are_served(&server, at).await;
     }
     let open = server.metric("binnacle_connections{").await;
-    assert!(open >= CONNECTIONS as f64, "{open} connections are open");
-    let each = (server.rss_kib().saturating_sub(before)) as f64 / CONNECTIONS as f64;
-    println!("{each:.1} KiB for each of {CONNECTIONS} idle connections; {} MiB before", before >> 10);
-    assert!(each < CONNECTION_KIB_MAX as f64, "{each:.1} KiB for each idle connection");
+    assert!(open >= f64::from(CONNECTIONS), "{open} connections are open");
+    let grown = server.rss_kib().saturating_sub(before);
+    let each = (grown << 10) / u64::from(CONNECTIONS);
+    println!("{each} bytes for each of {CONNECTIONS} idle connections; {} MiB before", before >> 10);
+    assert!(each < CONNECTION_KIB_MAX << 10, "{each} bytes for each idle connection");
     drop(idle);
     let (status, stderr) = server.stop().await;
     assert!(status.success() && !stderr.contains("ERROR"), "{stderr}");
@@ -98,7 +97,7 @@ async fn connections_above_the_bound_are_closed_whichever_door_they_knock_at() {
         open.push(connect(doors[at % doors.len()]).await);
     }
     // The eight are accepted in no certain order with the ninth: it is let in at most while they are not.
-    let deadline = Instant::now() + common::PATIENCE;
+    let deadline = Instant::now() + crate::common::PATIENCE;
     loop {
         let mut one_more = connect(server.door("zipkin")).await;
         let mut answer = Vec::new();
@@ -109,7 +108,7 @@ async fn connections_above_the_bound_are_closed_whichever_door_they_knock_at() {
         assert!(Instant::now() < deadline, "the ninth is never closed");
     }
     drop(open);
-    let deadline = Instant::now() + common::PATIENCE;
+    let deadline = Instant::now() + crate::common::PATIENCE;
     while client::get(server.door("ui"), "/-/ready").await.is_none_or(|answer| answer.status != 200) {
         assert!(Instant::now() < deadline, "the places come back");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -243,7 +242,7 @@ async fn readers_that_do_not_read_cost_little_and_hold_up_nobody() {
         stalled.push(call_and_stall(server.door("jaeger-grpc"), path, &find).await);
     }
     // Their queries end although nobody reads the answers: a place in the queue is not held by a slow reader.
-    let deadline = Instant::now() + common::PATIENCE;
+    let deadline = Instant::now() + crate::common::PATIENCE;
     while server.metric("binnacle_queries_running").await + server.metric("binnacle_queries_waiting").await
         > 0.0
     {

@@ -6,9 +6,9 @@ use super::bodies::{
     nested, nested_lists, nested_objects, number, push, series, snappy, span, span_json, thrift,
     write_request, zstd,
 };
-use super::common::Server;
-use super::common::client::{Headers, ask};
 use super::witness;
+use crate::common::Server;
+use crate::common::client::{Headers, ask};
 use http::Method;
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
@@ -22,6 +22,7 @@ const BROTLI: (&str, &str) = ("content-encoding", "br");
 const BAD_TENANT: (&str, &str) = ("x-scope-orgid", "a/b");
 
 /// Method, path, headers, body; the status and a part of the answer.
+#[derive(Clone)]
 struct Case(&'static str, &'static str, Headers<'static>, Vec<u8>, u16, &'static str);
 
 /// Sends every case to a fresh server's door; tells of all that were answered differently.
@@ -214,17 +215,22 @@ async fn prometheus() {
 
 #[tokio::test]
 async fn loki() {
-    const PATH: &str = "/loki/api/v1/push";
-    const OTLP: &str = "/otlp/v1/logs";
-    const NO_STREAMS: &str = "error at least one valid stream is required for ingestion\n";
-    let now_s = witness::now_s();
+    let cases = [loki_json(), loki_protobuf(witness::now_s()), loki_otlp()].concat();
+    check("loki", cases).await;
+}
+
+const PUSH: &str = "/loki/api/v1/push";
+const NO_STREAMS: &str = "error at least one valid stream is required for ingestion\n";
+
+fn loki_json() -> Vec<Case> {
+    const PATH: &str = PUSH;
     let entry =
         |rest: &str| format!(r#"{{"streams":[{{"stream":{{"a":"b"}},"values":[[{rest}]]}}]}}"#).into_bytes();
     let labels = around(r#"{"streams":[{"stream":{"#, &many_members(), r#"},"values":[["1","x"]]}]}"#);
     let metadata =
         around(r#"{"streams":[{"stream":{"a":"b"},"values":[["1","x",{"#, &many_members(), "}]]}]}");
     let deep = around(r#"{"streams":[{"stream":{"a":"#, &nested_lists(), "}}]}");
-    let cases = vec![
+    vec![
         Case("POST", PATH, &[JSON], b"{}".to_vec(), 422, NO_STREAMS),
         Case("POST", PATH, &[JSON], b"null".to_vec(), 422, NO_STREAMS),
         Case("POST", PATH, &[JSON], br#"{"streams":[]}"#.to_vec(), 422, NO_STREAMS),
@@ -247,6 +253,23 @@ async fn loki() {
         Case("POST", PATH, &[JSON], around("", &entry("\"1\",\"\u{1}\"")[..], ""), 400, "JSON"),
         Case("POST", PATH, &[JSON], labels, 400, "labels of one stream"),
         Case("POST", PATH, &[JSON], metadata, 400, "structured metadata"),
+        Case("POST", PATH, &[TEXT], b"x".to_vec(), 400, "snappy"),
+        Case("POST", PATH, &[], snappy(b""), 400, "mime: no media type"),
+        Case("POST", PATH, &[JSON, BROTLI], b"{}".to_vec(), 400, "br"),
+        Case("POST", PATH, &[JSON, GZIP], b"zz".to_vec(), 400, "gzip"),
+        Case("POST", PATH, &[JSON, GZIP], bomb(gzip), 413, "decompressed body"),
+        Case("POST", PATH, &[JSON, ZSTD], bomb(zstd), 413, "decompressed body"),
+        Case("POST", PATH, &[PROTOBUF, GZIP], b"zz".to_vec(), 400, "snappy"),
+        Case("POST", PATH, &[JSON], vec![b' '; (32 << 20) + 1], 413, "limit"),
+        Case("POST", PATH, &[JSON, BAD_TENANT], b"{}".to_vec(), 400, "tenant ID"),
+        Case("GET", PATH, &[], vec![], 405, ""),
+        Case("PUT", PATH, &[JSON], vec![], 405, ""),
+    ]
+}
+
+fn loki_protobuf(now_s: i64) -> Vec<Case> {
+    const PATH: &str = PUSH;
+    vec![
         Case("POST", PATH, &[PROTOBUF], vec![], 400, "snappy"),
         Case("POST", PATH, &[PROTOBUF], b"not snappy".to_vec(), 400, "snappy"),
         Case("POST", PATH, &[PROTOBUF], CLAIM.to_vec(), 400, "snappy"),
@@ -280,25 +303,19 @@ async fn loki() {
         Case("POST", PATH, &[PROTOBUF], push(b"{a=\"b\"}", i64::MAX, b"x"), 204, ""),
         Case("POST", PATH, &[PROTOBUF], push(b"{a=\"b\"}", i64::MIN, b"x"), 204, ""),
         Case("POST", PATH, &[PROTOBUF], push(b"{a=\"b\"}", now_s, b"\xff\xfe"), 204, ""),
-        Case("POST", PATH, &[TEXT], b"x".to_vec(), 400, "snappy"),
-        Case("POST", PATH, &[], snappy(b""), 400, "mime: no media type"),
-        Case("POST", PATH, &[JSON, BROTLI], b"{}".to_vec(), 400, "br"),
-        Case("POST", PATH, &[JSON, GZIP], b"zz".to_vec(), 400, "gzip"),
-        Case("POST", PATH, &[JSON, GZIP], bomb(gzip), 413, "decompressed body"),
-        Case("POST", PATH, &[JSON, ZSTD], bomb(zstd), 413, "decompressed body"),
-        Case("POST", PATH, &[PROTOBUF, GZIP], b"zz".to_vec(), 400, "snappy"),
-        Case("POST", PATH, &[JSON], vec![b' '; (32 << 20) + 1], 413, "limit"),
-        Case("POST", PATH, &[JSON, BAD_TENANT], b"{}".to_vec(), 400, "tenant ID"),
-        Case("GET", PATH, &[], vec![], 405, ""),
-        Case("PUT", PATH, &[JSON], vec![], 405, ""),
+    ]
+}
+
+fn loki_otlp() -> Vec<Case> {
+    const OTLP: &str = "/otlp/v1/logs";
+    vec![
         Case("POST", OTLP, &[JSON], b"{".to_vec(), 400, ""),
         Case("POST", OTLP, &[PROTOBUF], vec![0xff; 9], 400, ""),
         Case("POST", OTLP, &[TEXT], vec![], 400, "content type: text/plain is not supported"),
         Case("POST", OTLP, &[JSON, BROTLI], b"{}".to_vec(), 400, ""),
         Case("POST", OTLP, &[PROTOBUF, GZIP], bomb(gzip), 413, ""),
         Case("POST", "/loki/api/v1/nothing", &[JSON], b"{}".to_vec(), 404, "404 page not found"),
-    ];
-    check("loki", cases).await;
+    ]
 }
 
 #[tokio::test]

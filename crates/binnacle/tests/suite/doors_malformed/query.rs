@@ -2,9 +2,9 @@
 //! deeper than anybody writes. Each answers in its peer's shape.
 
 use super::bodies::DEPTH;
-use super::common::Server;
-use super::common::client::{Answer, Headers, ask, encode};
 use super::witness;
+use crate::common::Server;
+use crate::common::client::{Answer, Headers, ask, encode};
 use http::Method;
 use serde_json::Value;
 

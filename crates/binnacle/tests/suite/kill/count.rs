@@ -1,9 +1,9 @@
 //! What is there, asked through the query APIs alone: the number of every sample, span and line, ascending, with
 //! whatever stands twice standing twice here, too.
 
+use super::load::{RECORDS, trace_id};
 use crate::common::Server;
 use crate::common::client;
-use crate::load::{RECORDS, trace_id};
 use serde_json::Value;
 
 const HOUR_S: i64 = 3_600;

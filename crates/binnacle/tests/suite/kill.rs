@@ -2,16 +2,12 @@
 //! got no answer is sent again unchanged, and in the end the query APIs show each record that was acknowledged, once.
 //!
 //! The server flushes after every few requests, so that kills land in flushes and merges, too. `SEED` repeats a run.
-#![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
-mod common;
-#[path = "kill/count.rs"]
 mod count;
-#[path = "kill/load.rs"]
 mod load;
 
-use common::{Server, Setup};
-use load::{FEEDS, Feed, Progress};
+use self::load::{FEEDS, Feed, Progress};
+use crate::common::{Server, Setup};
 use platform::{Clock, Random, RealClock, RealRandom, SeededRandom};
 use std::path::Path;
 use std::sync::Arc;
@@ -60,8 +56,8 @@ async fn what_was_acknowledged_survives_fifty_kills() {
     let data = tempfile::tempdir().expect("a directory");
     let base_ns = RealClock::default().now_ns();
     let (doors, watched) = watch::channel(None);
-    let feeds: Vec<_> = FEEDS.iter().map(|feed| begin(feed, base_ns, &watched)).collect();
-    let mut seen = Seen::default();
+    let clients: Vec<_> = FEEDS.iter().map(|feed| begin(feed, base_ns, &watched)).collect();
+    let mut landed = Seen::default();
     for kill in 1..=KILLS {
         let server = start(data.path()).await;
         let _ = doors.send(Some(server.doors().clone()));
@@ -69,25 +65,25 @@ async fn what_was_acknowledged_survives_fifty_kills() {
         let (least, more) = if long { LONG_LIFE_MS } else { LIFE_MS };
         tokio::time::sleep(Duration::from_millis(least + random.below(more))).await;
         if long {
-            check(&server, &feeds, base_ns, false).await;
-            seen.merges += count::own(&server, "binnacle_store_merges_total").await;
-            seen.flushes += count::own(&server, "binnacle_store_flushes_total").await;
+            check(&server, &clients, base_ns, false).await;
+            landed.merges += count::own(&server, "binnacle_store_merges_total").await;
+            landed.flushes += count::own(&server, "binnacle_store_flushes_total").await;
         }
-        seen.read(&server.stderr());
+        landed.read(&server.stderr());
         server.kill().await;
         let _ = doors.send(None);
     }
     let server = start(data.path()).await;
     let _ = doors.send(Some(server.doors().clone()));
-    for (_, progress, _) in &feeds {
+    for (_, progress, _) in &clients {
         progress.stop();
     }
     let mut sent = Vec::new();
-    for (feed, progress, task) in feeds {
+    for (feed, progress, task) in clients {
         task.await.expect("joined").expect("the client ends");
         sent.push((feed, progress));
     }
-    finish(&server, &sent, base_ns, seen).await;
+    finish(&server, &sent, base_ns, landed).await;
 }
 
 type Running = (&'static Feed, Arc<Progress>, tokio::task::JoinHandle<Option<()>>);

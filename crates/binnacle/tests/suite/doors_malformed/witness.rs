@@ -2,8 +2,8 @@
 //! server must answer, have panicked nowhere, and hold no more memory than it may.
 
 use super::bodies;
-use super::common::Server;
-use super::common::client::{self, Answer};
+use crate::common::Server;
+use crate::common::client::{self, Answer};
 
 /// Most resident memory at any moment: what requests in flight may take, and what unpacking and storing them costs.
 const RSS_KIB_MAX: u64 = 512 << 10;

@@ -1,13 +1,10 @@
 //! The process as an operator meets it: flags and files, signals, and one plain sentence for each thing that goes wrong.
 
-mod common;
-#[path = "process/refusals.rs"]
 mod refusals;
-#[path = "process/strangers.rs"]
 mod strangers;
 
-use common::client::{get, post, query};
-use common::{Server, Setup, run, write};
+use crate::common::client::{get, post, query};
+use crate::common::{Server, Setup, run, write};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -45,11 +42,11 @@ async fn sighup_reloads_what_is_right_and_keeps_the_old_when_it_is_wrong() {
     let job = |name: &str| {
         format!(
             "{}scrape_configs:\n  - job_name: {name}\n    static_configs: [{{targets: ['127.0.0.1:1']}}]\n",
-            common::ANY_PORTS
+            crate::common::ANY_PORTS
         )
     };
     let first = job("first");
-    let config = first.strip_prefix(common::ANY_PORTS).expect("the doors");
+    let config = first.strip_prefix(crate::common::ANY_PORTS).expect("the doors");
     let server = Server::start_with(&Setup { config, ..Setup::default() }).await;
     let pools =
         async || get(server.door("prometheus"), "/api/v1/scrape_pools").await.expect("an answer").text();
@@ -70,7 +67,7 @@ async fn sighup_reloads_what_is_right_and_keeps_the_old_when_it_is_wrong() {
     assert!(pools().await.contains("second"));
     write(&server.dir, "binnacle.yml", &job("third"));
     server.signal("HUP").await;
-    let deadline = Instant::now() + common::PATIENCE;
+    let deadline = Instant::now() + crate::common::PATIENCE;
     while reloaded().await != true {
         assert!(Instant::now() < deadline, "{}", server.stderr());
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,8 +1,9 @@
 //! What keeps a server from starting or writing: one plain sentence that names the cause and the fix, and an exit code.
 
-use super::common::client::{get, post, query};
-use super::common::{Server, Setup, run, write};
 use super::line;
+use crate::common::client::{get, post, query};
+use crate::common::{Server, Setup, run, write};
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// `error: ` and one sentence with all the parts, and nothing on standard output.
@@ -173,9 +174,11 @@ async fn a_full_disk_refuses_writes_and_still_answers() {
     let full = loop {
         assert!(accepted < 200, "the disk is never full");
         // Text that does not compress, a megabyte at a time.
-        let text: String = (0..1_u64 << 16)
-            .map(|at| format!("{:016x}", (at + accepted * 77_777).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-            .collect();
+        let mut text = String::new();
+        for at in 0..1_u64 << 16 {
+            let word = (at + accepted * 77_777).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            write!(text, "{word:016x}").expect("written");
+        }
         let body = line("full", &text);
         let answer =
             post(server.door("loki"), "/loki/api/v1/push", &[("content-type", "application/json")], &body)

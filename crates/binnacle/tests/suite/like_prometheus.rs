@@ -2,18 +2,13 @@
 //! be accepted or refused alike, with the same samples.
 //!
 //! Skipped, and says so, where Prometheus or the test data is absent.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "a test that is a client and a target itself")]
 
-mod common;
-#[path = "like_prometheus/otlp.rs"]
 mod otlp;
-#[path = "like_prometheus/peer.rs"]
 mod peer;
-#[path = "like_prometheus/scrape.rs"]
 mod scrape;
 
-use common::{Server, Setup, client};
+use crate::common::{Server, Setup, client};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

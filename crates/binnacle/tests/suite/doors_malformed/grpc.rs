@@ -2,9 +2,9 @@
 //! always 200, the answer stands in `grpc-status`.
 
 use super::bodies::{CLAIM, DEPTH, bomb, field, gzip, nested, span, varint, zstd};
-use super::common::Server;
-use super::common::client::{Headers, call, frame};
 use super::witness;
+use crate::common::Server;
+use crate::common::client::{Headers, call, frame};
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -23,14 +23,13 @@ const RESOURCE_EXHAUSTED: &str = "8";
 const UNIMPLEMENTED: &str = "12";
 const INTERNAL: &str = "13";
 
+const GARBAGE: [u8; 9] = [0xff; 9];
+
 /// Door, path, headers, frames, and the code.
 type Call = (&'static str, &'static str, Headers<'static>, Vec<u8>, &'static str);
 
-#[tokio::test]
-async fn grpc_doors_answer_with_codes() {
-    let server = Server::start().await;
-    witness::send(&server).await;
-    let garbage = [0xff; 9];
+/// What doors that take telemetry in are sent.
+fn writes() -> Vec<Call> {
     let mut cases: Vec<Call> = Vec::new();
     for (door, path) in [
         ("otlp-grpc", TRACES),
@@ -40,7 +39,7 @@ async fn grpc_doors_answer_with_codes() {
         ("jaeger-collector", POST_SPANS),
     ] {
         cases.extend([
-            (door, path, &[GRPC][..], frame(0, &garbage), INVALID_ARGUMENT),
+            (door, path, &[GRPC][..], frame(0, &GARBAGE), INVALID_ARGUMENT),
             (door, path, &[GRPC], vec![], INVALID_ARGUMENT),
             (door, path, &[GRPC], vec![7, 0, 0, 0, 0], INVALID_ARGUMENT),
             (door, path, &[GRPC], vec![0, 0, 0, 0, 9, 1], INVALID_ARGUMENT),
@@ -70,9 +69,15 @@ async fn grpc_doors_answer_with_codes() {
         ("otlp-grpc", "/nobody.Home/Call", &[GRPC], frame(0, &[]), UNIMPLEMENTED),
         ("jaeger-collector", "/nobody.Home/Call", &[GRPC], frame(0, &[]), UNIMPLEMENTED),
     ]);
+    cases
+}
+
+/// What doors that answer queries are sent.
+fn queries() -> Vec<Call> {
+    let mut cases: Vec<Call> = Vec::new();
     for (door, path) in [("tempo", TEMPO), ("jaeger-grpc", JAEGER_V2), ("jaeger-grpc", JAEGER_V3)] {
         cases.extend([
-            (door, path, &[GRPC][..], frame(0, &garbage), INTERNAL),
+            (door, path, &[GRPC][..], frame(0, &GARBAGE), INTERNAL),
             (door, path, &[GRPC], vec![0, 0xff, 0xff, 0xff, 0xff], "11"),
             (door, path, &[GRPC, ("x-scope-orgid", "a/b")], frame(0, &[]), INVALID_ARGUMENT),
             (door, "/nobody.Home/Call", &[GRPC], frame(0, &[]), UNIMPLEMENTED),
@@ -106,8 +111,15 @@ async fn grpc_doors_answer_with_codes() {
         ),
         ("jaeger-collector", POST_SPANS, &[GRPC], frame(0, CLAIM), INVALID_ARGUMENT),
     ]);
+    cases
+}
+
+#[tokio::test]
+async fn grpc_doors_answer_with_codes() {
+    let server = Server::start().await;
+    witness::send(&server).await;
     let mut wrong = Vec::new();
-    for (door, path, headers, frames, code) in cases {
+    for (door, path, headers, frames, code) in writes().into_iter().chain(queries()) {
         let answer = call(server.door(door), path, headers, &frames).await;
         let about = format!("{door} {path} {headers:?} {:?}", &frames[..frames.len().min(12)]);
         if answer.status != 200 || answer.header("grpc-status") != code {

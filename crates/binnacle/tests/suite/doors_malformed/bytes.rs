@@ -1,9 +1,9 @@
 //! Connections that break the protocol below the doors: bodies cut off, lengths that lie, lines that never end, and
 //! bytes that are no HTTP at all.
 
-use super::common::Server;
-use super::common::client::raw;
 use super::witness;
+use crate::common::Server;
+use crate::common::client::raw;
 
 /// What is sent, and how the answer begins; an empty beginning means that the connection is just closed.
 type Case = (Vec<u8>, &'static str);

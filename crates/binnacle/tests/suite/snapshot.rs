@@ -1,10 +1,7 @@
 //! A snapshot taken from a running server is a data directory that another server starts from, with everything that was
 //! acknowledged before it and nothing that came after.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::{BINNACLE, Server, Setup, client};
+use crate::common::{BINNACLE, Server, Setup, client};
 use std::path::Path;
 use tokio::process::Command;
 
