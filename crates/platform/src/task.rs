@@ -39,6 +39,11 @@ pub async fn blocking<T: Send + 'static>(
     }
 }
 
+/// What `future` gives, or nothing when that takes longer than `limit_ms` milliseconds. Runs on a tokio runtime.
+pub async fn within<T>(limit_ms: u64, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(std::time::Duration::from_millis(limit_ms), future).await.ok()
+}
+
 /// Runs `work` on a thread of its own.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::spans::Spans;
 use platform::SharedClock;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
 
 /// The store's shared state.
 pub(crate) struct Engine {
@@ -27,6 +28,8 @@ pub(crate) struct Engine {
     pub(crate) flushed_at_ns: AtomicI64,
     /// Unflushed WAL bytes at the last freeze: what the seal that follows makes superfluous.
     pub(crate) frozen_wal_bytes: AtomicI64,
+    /// Wakes writers that wait for room in memory, after each flush.
+    pub(crate) flushed: Notify,
     /// One flush at a time. Taken after `tidying` by who needs both.
     pub(crate) flushing: Mutex<()>,
     /// One merge, retirement or snapshot at a time; flushes go on meanwhile.

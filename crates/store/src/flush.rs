@@ -32,6 +32,7 @@ pub(crate) fn seal_frozen(engine: &Engine, floor: u64) -> Result<(), StoreError>
     engine.gauges.wal_unflushed_bytes.add(-engine.frozen_wal_bytes.swap(0, Ordering::Relaxed));
     engine.flushed_at_ns.store(engine.now_ns(), Ordering::Relaxed);
     engine.measure();
+    engine.flushed.notify_waiters();
     below
 }
 

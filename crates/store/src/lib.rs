@@ -9,7 +9,7 @@
 //!                                       merge, retention, snapshot  ◄──────────  part files (tenant × day)
 //! ```
 //!
-//! What was acknowledged is durable and queryable. A full queue or memory refuses with a retry hint; a full disk
+//! What was acknowledged is durable and queryable. A full queue refuses with a retry hint, a full memory after a bounded wait; a full disk
 //! refuses and loses nothing. Damaged parts and WAL records move to `quarantine/`, are named in the completeness of
 //! every answer they would have been part of, and the rest answers.
 //!
@@ -40,7 +40,7 @@
 //! `signal` the trait · `wal/` framed records, segments, group commit, replay · `part/` the part file: writer, reader ·
 //! `shelf` what a tenant has of a signal: memory, frozen memory, parts · `catalogue/` the manifest · `object/` where
 //! part files live · `codec` varints and bounded reading · `metrics/ logs/ spans/ changes` the signals ·
-//! `merge`, `retention`, `snapshot` background work · `store` the public handle.
+//! `merge`, `retention`, `snapshot` background work · `room` who may come in · `store` the public handle.
 
 mod background;
 pub mod catalogue;
@@ -60,6 +60,7 @@ mod options;
 pub mod part;
 mod recover;
 mod retention;
+mod room;
 pub mod shelf;
 pub mod signal;
 mod snapshot;

@@ -29,9 +29,10 @@ pub struct StoreOptions {
     pub sync: SyncMode,
     /// Who does the work.
     pub threads: Threads,
-    /// Bytes of batches that may wait for the committer; more are refused with a retry hint.
+    /// Bytes of batches that may wait for room in memory and for the committer; more are refused with a retry hint.
     pub queue_bytes_max: usize,
-    /// Bytes of memory parts, active and frozen; above it writes are refused with a retry hint.
+    /// Bytes of memory parts, active and frozen; above it a write waits for the flush some seconds and is then refused
+    /// with a retry hint.
     pub memory_bytes_max: usize,
     /// Bytes of active memory parts that start a flush.
     pub flush_memory_bytes: usize,
@@ -58,8 +59,8 @@ impl Default for StoreOptions {
         Self {
             sync: SyncMode::Group,
             threads: Threads::Own,
-            queue_bytes_max: 64 << 20,
-            memory_bytes_max: 256 << 20,
+            queue_bytes_max: 32 << 20,
+            memory_bytes_max: 96 << 20,
             flush_memory_bytes: 40 << 20,
             flush_wal_bytes: 64 << 20,
             flush_age_s: 1800,

@@ -3,15 +3,16 @@
 use crate::background;
 use crate::catalogue::{Desk, Missing};
 use crate::changes::Changes;
-use crate::commit::{Committer, Encoded, Entry, Pending, RETRY_AFTER_S};
+use crate::commit::{Committer, Encoded, Entry, Pending};
 use crate::engine::Engine;
 use crate::error::StoreError;
-use crate::gauges::{Gauges, set};
+use crate::gauges::Gauges;
 use crate::logs::Logs;
 use crate::metrics::{Metrics, MetricsEntry};
 use crate::object::{LocalObjects, SharedObjects};
 use crate::options::{StoreOptions, SyncMode, Threads};
 use crate::recover;
+use crate::room::Place;
 use crate::shelf::{Shelves, Source};
 use crate::signal::Signal;
 use crate::spans::Spans;
@@ -27,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// What the committer's thread receives.
 pub(crate) enum Message {
@@ -95,6 +96,7 @@ impl Store {
             queued: AtomicUsize::new(0),
             flushed_at_ns: AtomicI64::new(0),
             frozen_wal_bytes: AtomicI64::new(0),
+            flushed: Notify::new(),
             flushing: Mutex::new(()),
             tidying: Mutex::new(()),
             options,
@@ -203,40 +205,30 @@ impl Store {
         self.write(Box::new(Encoded { shelves, tenant, batch, payload, accepted }), bytes)
     }
 
-    /// Queues an entry, or commits it at once when the store has no threads.
+    /// Queues an entry, or commits it at once when the store has no threads. While memory is full it waits for the
+    /// flush, a bounded time; the store without threads refuses at once.
     fn write(
         &self,
         entry: Box<dyn Entry>,
         bytes: usize,
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        let refused = self.queue(Pending { entry, bytes, reply }).err();
+        let pending = Pending { entry, bytes, reply };
+        let core = self.core.clone();
+        let admitted = core.admit(bytes);
+        let queued = admitted.and_then(|place| match core.engine.is_full() {
+            true if core.has_threads() => Ok(Some((place, pending))),
+            true => Err(core.engine.refuse_memory()),
+            false => core.queue(place, pending).map(|()| None),
+        });
         async move {
-            match refused {
-                Some(refusal) => Err(refusal),
-                None => answer.await.unwrap_or(Err(Refusal::Stopping)),
+            if let Some((place, pending)) = queued? {
+                core.engine.wait_for_room().await?;
+                core.queue(place, pending)?;
             }
+            drop(core);
+            answer.await.unwrap_or(Err(Refusal::Stopping))
         }
-    }
-
-    fn queue(&self, pending: Pending) -> Result<(), Refusal> {
-        let core = &self.core;
-        if core.stopping.load(Ordering::Acquire) {
-            return Err(Refusal::Stopping);
-        }
-        core.engine.reserve(pending.bytes)?;
-        let bytes = pending.bytes;
-        if let Some(committer) = lock(&core.committer).as_mut() {
-            committer.commit(&core.engine, vec![pending]);
-            return Ok(());
-        }
-        let sent =
-            lock(&core.queue).as_ref().is_some_and(|queue| queue.send(Message::Write(pending)).is_ok());
-        if !sent {
-            core.engine.release(bytes);
-            return Err(Refusal::Stopping);
-        }
-        Ok(())
     }
 
     /// Reads metrics.
@@ -344,6 +336,33 @@ impl Store {
 }
 
 impl Core {
+    fn has_threads(&self) -> bool {
+        self.engine.options.threads == Threads::Own
+    }
+
+    /// A place in the queue.
+    fn admit(&self, bytes: usize) -> Result<Place, Refusal> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::Stopping);
+        }
+        Place::take(&self.engine, bytes)
+    }
+
+    fn queue(&self, place: Place, pending: Pending) -> Result<(), Refusal> {
+        if let Some(committer) = lock(&self.committer).as_mut() {
+            place.hand_over();
+            committer.commit(&self.engine, vec![pending]);
+            return Ok(());
+        }
+        match lock(&self.queue).as_ref() {
+            Some(queue) if queue.send(Message::Write(pending)).is_ok() => {
+                place.hand_over();
+                Ok(())
+            }
+            _ => Err(Refusal::Stopping),
+        }
+    }
+
     fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         // Dropping the senders ends the loops after what is queued; the message ends it even while a clone exists.
@@ -363,25 +382,5 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-impl Engine {
-    /// Makes room in the queue, or says what is full.
-    fn reserve(&self, bytes: usize) -> Result<(), Refusal> {
-        let full = |what| {
-            self.gauges.refused_full.inc();
-            Err(Refusal::Full { what, retry_after_s: RETRY_AFTER_S })
-        };
-        if self.memory_bytes() > self.options.memory_bytes_max {
-            return full("the store's memory (memory_bytes_max)");
-        }
-        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
-        if before > 0 && before + bytes > self.options.queue_bytes_max {
-            self.release(bytes);
-            return full("the store's queue (queue_bytes_max)");
-        }
-        set(&self.gauges.queue_bytes, before + bytes);
-        Ok(())
     }
 }

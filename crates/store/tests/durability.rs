@@ -216,6 +216,25 @@ fn full_memory_and_a_closed_store_refuse_with_a_hint() {
     assert!(series(&store).0.contains(&"host-100".to_owned()));
 }
 
+#[tokio::test]
+async fn a_write_waits_for_the_flush_while_memory_is_full() {
+    let disk = SimDisk::new(1);
+    let tight = StoreOptions {
+        threads: Threads::Own,
+        memory_bytes_max: 1000,
+        queue_bytes_max: 10_000,
+        disk_reserve_bytes: 0,
+        ..StoreOptions::default()
+    };
+    let store = open(&disk, tight).expect("open");
+    let write = |at| store.write_metrics(&Tenant::default(), batch([(labels("up", at), T0_MS, 1.0)]));
+    for at in 0..200 {
+        // A writer that goes away leaves its place in the queue.
+        drop(write(at));
+        write(at).await.expect("room after a flush");
+    }
+}
+
 #[test]
 fn a_snapshot_on_real_files_outlives_what_it_was_taken_of() {
     let directory = tempfile::tempdir().expect("directory");
