@@ -15,7 +15,7 @@ pub(super) fn json_field<'a>(line: &'a [u8], names: &[&str]) -> Option<&'a [u8]>
                 let colon = skip_blanks(line, end);
                 if depth == 1 && line.get(colon) == Some(&b':') {
                     let value = skip_blanks(line, colon + 1);
-                    if names.iter().any(|name| name.as_bytes() == text) && line.get(value) == Some(&b'"') {
+                    if line.get(value) == Some(&b'"') && rank(text, names).is_some() {
                         return string(line, value).map(|(value, _)| value);
                     }
                     at = colon + 1;
@@ -52,12 +52,21 @@ pub(super) fn logfmt_field<'a>(line: &'a [u8], names: &[&str]) -> Option<&'a [u8
     let mut best: Option<(usize, &[u8])> = None;
     for equal in memchr_iter(b'=', line) {
         let key = line[..equal].rsplit(|byte| *byte <= b' ').next().unwrap_or_default();
-        let Some(rank) = names.iter().position(|name| name.as_bytes() == key) else { continue };
+        let Some(rank) = rank(key, names) else { continue };
         if best.is_none_or(|(before, _)| rank < before) {
             best = Some((rank, logfmt_value(&line[equal + 1..])));
         }
     }
     best.map(|(_, value)| value)
+}
+
+/// Where `key` stands among `names`.
+fn rank(key: &[u8], names: &[&str]) -> Option<usize> {
+    let first = key.first()?;
+    let same = |name: &&str| {
+        name.len() == key.len() && name.as_bytes().first() == Some(first) && name.as_bytes() == key
+    };
+    names.iter().position(same)
 }
 
 fn logfmt_value(rest: &[u8]) -> &[u8] {

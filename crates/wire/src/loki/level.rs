@@ -78,9 +78,28 @@ const WORDS: [(&[u8], &str); 9] = [
     (b"fatal", "fatal"),
 ];
 
-fn opens(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'=' | b'[' | b'(' | b'{' | b'"')
-}
+/// A word may begin after it.
+const OPENS: u8 = 1;
+/// One of the words begins with it.
+const STARTS: u8 = 2;
+
+/// What a byte is to the words.
+static CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut byte: u8 = 0;
+    loop {
+        class[byte as usize] = match byte {
+            b' ' | b'\t' | b'\n' | b'=' | b'[' | b'(' | b'{' | b'"' => OPENS,
+            b't' | b'd' | b'i' | b'w' | b'e' | b'c' | b'f' => STARTS,
+            b'T' | b'D' | b'I' | b'W' | b'E' | b'C' | b'F' => STARTS,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break class;
+        }
+        byte += 1;
+    }
+};
 
 fn closes(byte: u8) -> bool {
     matches!(
@@ -90,10 +109,12 @@ fn closes(byte: u8) -> bool {
 }
 
 fn first_word(line: &[u8]) -> Option<&'static str> {
-    let mut before = b' ';
+    let mut before = OPENS;
     for (at, byte) in line.iter().enumerate() {
-        let starts = opens(before) && matches!(byte | 0x20, b't' | b'd' | b'i' | b'w' | b'e' | b'c' | b'f');
-        before = *byte;
+        let class = CLASS[usize::from(*byte)];
+        // `STARTS` moves onto `OPENS`.
+        let starts = before & class >> 1 != 0;
+        before = class;
         if starts && let Some(level) = word_at(&line[at..]) {
             return Some(level);
         }
