@@ -102,12 +102,12 @@ pub(super) fn peer(signal: Signal) -> Program {
 impl Program {
     /// Why it cannot be measured here, if it cannot.
     pub(super) fn absent(&self) -> Option<String> {
-        (self.command)(Path::new(".")).err().map(|error| error.to_string())
+        (self.command)(&std::env::temp_dir()).err().map(|error| error.to_string())
     }
 
     /// The first line with a digit of what it says of its version.
     pub(super) fn version(&self) -> Result<String> {
-        let program = (self.command)(Path::new("."))?.get_program().to_owned();
+        let program = (self.command)(&std::env::temp_dir())?.get_program().to_owned();
         for argument in ["--version", "version"] {
             let output = Command::new(&program).arg(argument).output()?;
             let text = [output.stdout, output.stderr].concat();
