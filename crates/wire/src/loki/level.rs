@@ -90,8 +90,8 @@ static CLASS: [u8; 256] = {
     loop {
         class[byte as usize] = match byte {
             b' ' | b'\t' | b'\n' | b'=' | b'[' | b'(' | b'{' | b'"' => OPENS,
-            b't' | b'd' | b'i' | b'w' | b'e' | b'c' | b'f' => STARTS,
-            b'T' | b'D' | b'I' | b'W' | b'E' | b'C' | b'F' => STARTS,
+            b't' | b'd' | b'i' | b'w' | b'e' | b'c' | b'f' | b'T' | b'D' | b'I' | b'W' | b'E' | b'C'
+            | b'F' => STARTS,
             _ => 0,
         };
         if byte == u8::MAX {
