@@ -31,6 +31,11 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// Stream and time.
+    pub(super) fn at(&self) -> (u32, i64) {
+        (self.stream, self.entry.ts_ns)
+    }
+
     /// Bytes of the line and its metadata.
     pub(super) fn bytes(&self) -> u64 {
         record_bytes(self.batch, self.entry)

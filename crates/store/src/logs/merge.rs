@@ -5,7 +5,7 @@
 use super::block::Row;
 use super::index::LogIndex;
 use super::open::OpenBlock;
-use super::write::{LogPartWriter, Resent};
+use super::write::{LogPartWriter, drop_resent, hash};
 use crate::error::PartError;
 use crate::part::{Part, PartSink};
 use model::{Labels, LogBatch};
@@ -106,8 +106,7 @@ fn sort(part: &mut LogPartWriter<'_>, inputs: &[Input], group: &[Small]) -> Resu
         rows.extend(batch.entries.iter().zip(streams).map(row));
     }
     rows.sort_by_key(|row| (row.stream, row.entry.ts_ns));
-    let mut resent = Resent::default();
-    rows.retain(|row| resent.is_new(row.stream, row.batch, row.entry));
+    drop_resent(&mut rows, Row::at, |row| hash(row.batch, row.entry));
     part.rows(&rows)
 }
 

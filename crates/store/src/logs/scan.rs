@@ -6,7 +6,7 @@
 use super::index::LogIndex;
 use super::memory::Chunk;
 use super::open::OpenBlock;
-use super::write::Resent;
+use super::write::{drop_resent, hash};
 use crate::column::template::Needle;
 use crate::error::PartError;
 use crate::part::Part;
@@ -385,8 +385,11 @@ impl Found {
         self.entries.sort_by_key(|(stream, entry)| (*stream, entry.ts_ns));
         let mut batch = std::mem::take(&mut self.batch);
         batch.streams.clear();
-        let mut resent = Resent::default();
-        self.entries.retain(|(stream, entry)| resent.is_new(*stream, &batch, entry));
+        drop_resent(
+            &mut self.entries,
+            |(stream, entry)| (*stream, entry.ts_ns),
+            |(_, entry)| hash(&batch, entry),
+        );
         for run in self.entries.chunk_by(|a, b| a.0 == b.0) {
             let first = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
             let entries = run.iter().map(|(_, entry)| entry.clone());

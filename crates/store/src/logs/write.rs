@@ -11,32 +11,28 @@ use model::{Labels, LogBatch, LogEntry};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Tells resent records from new ones, among records that come sorted by (stream, time).
+/// Drops resent records, of records that come sorted by (stream, time): `at` and `hash` tell both and the content.
 ///
 /// Two records are the same when stream, time, line and metadata are; line and metadata are compared by their 128-bit
-/// hash.
-#[derive(Debug, Default)]
-pub(super) struct Resent {
-    at: Option<(u32, i64)>,
-    first: u128,
-    others: HashSet<u128>,
-}
-
-impl Resent {
-    /// Whether the record was not seen before.
-    pub(super) fn is_new(&mut self, stream: u32, batch: &LogBatch, entry: &LogEntry) -> bool {
-        let hash = hash(batch, entry);
-        if self.at != Some((stream, entry.ts_ns)) {
-            self.at = Some((stream, entry.ts_ns));
-            self.first = hash;
-            self.others.clear();
-            return true;
+/// hash, which is only asked for when times are equal.
+pub(super) fn drop_resent<T>(records: &mut Vec<T>, at: impl Fn(&T) -> (u32, i64), hash: impl Fn(&T) -> u128) {
+    let (mut new, mut seen) = (Vec::with_capacity(records.len()), HashSet::new());
+    for group in records.chunk_by(|a, b| at(a) == at(b)) {
+        if group.len() == 1 {
+            new.push(true);
+        } else {
+            seen.clear();
+            new.extend(group.iter().map(|record| seen.insert(hash(record))));
         }
-        hash != self.first && self.others.insert(hash)
+    }
+    if new.contains(&false) {
+        let mut new = new.into_iter();
+        records.retain(|_| new.next().unwrap_or(true));
     }
 }
 
-fn hash(batch: &LogBatch, entry: &LogEntry) -> u128 {
+/// The 128-bit hash of a record's line and metadata.
+pub(super) fn hash(batch: &LogBatch, entry: &LogEntry) -> u128 {
     let line = entry.line.bytes(&batch.arena);
     if entry.metadata.is_empty() {
         return xxhash_rust::xxh3::xxh3_128(line);
@@ -69,8 +65,7 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
     }
     // Stable: of records at the same time the one written first stays first.
     rows.sort_by_key(|row| (row.stream, row.entry.ts_ns));
-    let mut resent = Resent::default();
-    rows.retain(|row| resent.is_new(row.stream, row.batch, row.entry));
+    drop_resent(&mut rows, Row::at, |row| hash(row.batch, row.entry));
     let streams: Vec<Labels> = streams.into_keys().cloned().collect();
     for (day, rows) in days(rows) {
         let mut part = LogPartWriter::begin(sink, day, &streams)?;
@@ -113,9 +108,13 @@ impl<'a> LogPartWriter<'a> {
 
     /// Appends rows as however many blocks they need; a block never mixes rows of two calls.
     pub(super) fn rows(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
+        // Blocks of about the same size: a small last one would be written again by the next merge.
+        let bytes: u64 = rows.iter().map(Row::bytes).sum();
+        let blocks = bytes.div_ceil(BLOCK_BYTES_MAX as u64).max(rows.len().div_ceil(BLOCK_ROWS_MAX) as u64);
+        let bytes_max = bytes.div_ceil(blocks.max(1));
         let mut rest = rows;
         while !rest.is_empty() {
-            let (block, after) = rest.split_at(block_len(rest));
+            let (block, after) = rest.split_at(block_len(rest, bytes_max));
             self.block(block)?;
             rest = after;
         }
@@ -203,11 +202,11 @@ impl<'a> LogPartWriter<'a> {
 }
 
 /// How many of the first rows make a block.
-fn block_len(rows: &[Row<'_>]) -> usize {
+fn block_len(rows: &[Row<'_>], bytes_max: u64) -> usize {
     let mut bytes = 0;
     let full = rows.iter().take(BLOCK_ROWS_MAX).position(|row| {
         bytes += row.bytes();
-        bytes >= BLOCK_BYTES_MAX as u64
+        bytes >= bytes_max
     });
     full.map_or(rows.len().min(BLOCK_ROWS_MAX), |last| last + 1)
 }
