@@ -14,7 +14,7 @@ mod validate;
 
 pub use ast::*;
 pub use lexer::QUERY_BYTES_MAX;
-pub use parser::DEPTH_MAX;
+pub use parser::{DEPTH_MAX, OPERATORS_MAX};
 pub use print::{duration, quote, quote_string};
 pub use validate::constant;
 

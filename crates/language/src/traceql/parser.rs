@@ -13,6 +13,9 @@ use model::span::{SpanKind, StatusCode};
 /// Most levels of parentheses, operators and pipelines inside each other.
 pub const DEPTH_MAX: usize = 100;
 
+/// Most operators in one query: a row of them is a tree as deep as it is long.
+pub const OPERATORS_MAX: usize = 1_000;
+
 /// What a stage in parentheses turned out to be.
 pub(super) enum Operand {
     /// Selects spans.
@@ -24,6 +27,7 @@ pub(super) enum Operand {
 /// Reads a whole query.
 pub(super) fn parse(text: &str) -> Result<Query, ParseError> {
     let mut parser = Parser { text, tokens: tokenize(text)?, at: 0, depth: 0 };
+    parser.check_operators()?;
     let body = if parser.is_metrics(0, parser.tokens.len()) {
         Body::Metrics(parser.metrics_query()?)
     } else {
@@ -98,6 +102,16 @@ impl Parser<'_> {
     pub(super) fn unexpected(&self, expected: &str) -> ParseError {
         let found = self.tokens.get(self.at).map_or_else(|| "end of query".to_owned(), Spanned::describe);
         self.error(self.offset(), &format!("unexpected {found}, expecting {expected}"))
+    }
+
+    fn check_operators(&self) -> Result<(), ParseError> {
+        let operator = |spanned: &&Spanned| matches!(spanned.token, Token::Op(op) if !["(", ")", "{", "}", ","].contains(&op));
+        match self.tokens.iter().filter(operator).nth(OPERATORS_MAX) {
+            Some(one) => {
+                Err(self.error(one.at, &format!("more than {OPERATORS_MAX} operators in one query")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Runs `parse` one level deeper.

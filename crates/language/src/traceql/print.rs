@@ -128,25 +128,36 @@ impl Display for SpansetExpr {
     }
 }
 
+/// Whether the literal prints with a sign.
+fn negative(value: &Static) -> bool {
+    match value {
+        Static::Int(value) => *value < 0 && *value != i64::MIN,
+        Static::Duration(value) => *value < 0,
+        Static::Float(value) => value.is_sign_negative(),
+        _ => false,
+    }
+}
+
 impl Display for FieldExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Static(value) => value.fmt(f),
             Self::Field(field) => field.fmt(f),
-            Self::Unary { op: UnaryOp::Not, expr, .. } => {
-                f.write_str("!")?;
-                wrapped(f, matches!(**expr, Self::Binary { .. }), expr)
-            }
-            Self::Unary { op: UnaryOp::Neg, expr, .. } => {
-                f.write_str("-")?;
-                wrapped(f, !matches!(**expr, Self::Field(_)), expr)
+            // Parentheses only where the text before had to have them, too: what is accepted must be accepted again.
+            Self::Unary { op, expr, .. } => {
+                f.write_str(if *op == UnaryOp::Not { "!" } else { "-" })?;
+                let parens = match &**expr {
+                    Self::Binary { op, .. } => op.power() <= UNARY_POWER,
+                    Self::Static(value) => *op == UnaryOp::Neg && !negative(value),
+                    Self::Field(_) | Self::Unary { .. } => false,
+                };
+                wrapped(f, parens, expr)
             }
             Self::Binary { op, lhs, rhs, .. } => {
                 let power = |side: &Self| match side {
                     Self::Binary { op, .. } => op.power(),
                     Self::Unary { .. } => UNARY_POWER,
-                    Self::Static(Static::Int(value) | Static::Duration(value)) if *value < 0 => UNARY_POWER,
-                    Self::Static(Static::Float(value)) if value.is_sign_negative() => UNARY_POWER,
+                    Self::Static(value) if negative(value) => UNARY_POWER,
                     Self::Static(_) | Self::Field(_) => u8::MAX,
                 };
                 let binary = |side: &Self| matches!(side, Self::Binary { .. });

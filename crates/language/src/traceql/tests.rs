@@ -20,7 +20,7 @@ fn operators_group_by_how_tightly_they_bind() {
     check_prints("{.a=1||(.b=2&&.c=3)}", "{ .a = 1 || (.b = 2 && .c = 3) }");
     check_prints("{ 1 + 2 * 3 ^ 2 ^ .a = -(4 - 1) }", "{ 1 + 2 * 3 ^ 2 ^ .a = -(4 - 1) }");
     check_prints("{ (1 + 2) * 3 - (4 - 5) = -.a }", "{ (1 + 2) * 3 - (4 - 5) = -.a }");
-    check_prints("{ -2 ^ 2 = (-2) ^ 2 }", "{ -(2 ^ 2) = (-2) ^ 2 }");
+    check_prints("{ -2 ^ 2 = (-2) ^ 2 }", "{ -2 ^ 2 = (-2) ^ 2 }");
     check_prints("{}&&{}>>{}||{}", "{ } && { } >> { } || { }");
     check_prints("({} || {}) ~ {}", "({ } || { }) ~ { }");
     check_prints("({}|rate())-(({}|rate())-1)", "({ } | rate()) - (({ } | rate()) - 1.0)");
@@ -81,6 +81,25 @@ fn size_and_depth_have_limits() {
         let deep = format!("{}{}", open.chars().next().unwrap_or('{'), open[1..].repeat(20_000));
         let deep = if open.len() == 1 { "(".repeat(20_000) } else { deep };
         assert!(parse(&deep).is_err(), "{open}");
+    }
+    let row = |operators: usize| format!("{{ .a{} }}", " && .a".repeat(operators));
+    assert!(parse(&row(OPERATORS_MAX)).is_ok());
+    check_refused(&row(OPERATORS_MAX + 1), ErrorKind::Syntax, 4 + 6 * OPERATORS_MAX + 1, "1000 operators");
+}
+
+#[test]
+fn printing_nests_no_deeper_than_the_query() {
+    let nests =
+        [("-", ".5s", ""), ("!", ".a", ""), ("-(", "5", ")"), ("-.a ^ ", "2", ""), ("-2 ^ ", "2", "")];
+    for (open, inside, close) in nests {
+        let query =
+            |levels| format!("{{ {}{inside}{} = .b }}", open.repeat(levels), str::repeat(close, levels));
+        let accepted = (1..DEPTH_MAX).map(query).map_while(|query| parse(&query).ok());
+        let accepted: Vec<_> = accepted.map(|query| query.to_string()).collect();
+        assert!(accepted.len() > DEPTH_MAX / 5, "{open}: only {} levels", accepted.len());
+        for printed in accepted {
+            assert_eq!(parse(&printed).map(|query| query.to_string()).as_ref(), Ok(&printed));
+        }
     }
 }
 
