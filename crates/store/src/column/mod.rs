@@ -8,6 +8,7 @@ pub mod attrs;
 pub mod bloom;
 pub mod ids;
 pub mod ints;
+pub mod line_filter;
 pub mod segment;
 pub mod template;
 pub mod text;

@@ -1,7 +1,7 @@
 //! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
 
-use super::bloom::BloomBuilder;
 use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
+use super::line_filter::LineFilterBuilder;
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{self, RowIds, TemplateColumn, Templates};
 use super::{Decoded, KeyMap};
@@ -55,23 +55,27 @@ pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
 }
 
 /// Appends log lines: templates when most lines share their words, or when a sample of the block says that they pay,
-/// else plain text. `ids` has those of each line's record, or is empty. The lines' tokens go into `tokens`, but for the
+/// else plain text. `ids` has those of each line's record, or is empty. The lines' words go into `filter`, but for the
 /// trace ids.
-pub fn write_lines(writer: &mut SegmentWriter, lines: &[&[u8]], ids: &[RowIds], tokens: &mut BloomBuilder) {
-    let trace = |at: usize| ids.get(at).and_then(|ids| ids.trace.as_ref()).map_or(&[][..], |id| &id[..]);
+pub fn write_lines(
+    writer: &mut SegmentWriter,
+    lines: &[&[u8]],
+    ids: &[RowIds],
+    filter: &mut LineFilterBuilder,
+) {
+    let trace = |at: usize| ids.get(at).and_then(|ids| ids.trace.as_ref()).map(|id| &id[..]);
     if write_constant(writer, lines) {
-        lines.iter().take(1).for_each(|line| tokens.add_text(line, &[trace(0)]));
+        lines.iter().take(1).for_each(|line| filter.add_text(line, trace(0)));
         return;
     }
     let templates = Templates::find(lines, ids);
     let trial = (!templates.are_certain()).then(|| Trial::of(lines, ids));
     if trial.is_none_or(|trial| trial.templates() < trial.plain()) {
         writer.number(TEMPLATE);
-        templates.write(writer);
-        templates.add_tokens(ids, tokens);
+        templates.write_lines(writer, ids, filter);
     } else {
         write_plain(writer, lines);
-        lines.iter().enumerate().for_each(|(at, line)| tokens.add_text(line, &[trace(at)]));
+        lines.iter().enumerate().for_each(|(at, line)| filter.add_text(line, trace(at)));
     }
 }
 

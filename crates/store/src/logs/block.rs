@@ -4,9 +4,9 @@
 //! rows belong to which stream stands in the part's index.
 
 use crate::column::attrs::{Attrs, AttrsBuilder, Kind, Raw};
-use crate::column::bloom::{Bloom, BloomBuilder};
 use crate::column::ids::{read_ids, write_ids};
 use crate::column::ints::{read_signed, write_signed};
+use crate::column::line_filter::LineFilterBuilder;
 use crate::column::segment::{SegmentReader, SegmentWriter};
 use crate::column::template::RowIds;
 use crate::column::text::{TextColumn, write_lines};
@@ -18,8 +18,8 @@ use model::{LogBatch, LogEntry, SpanId, Text, TraceId};
 pub const BLOCK_ROWS_MAX: usize = 64 << 10;
 /// Bytes of lines and metadata at which a block is closed; one record may be longer.
 pub const BLOCK_BYTES_MAX: usize = 8 << 20;
-/// The token filter takes at most this share of the lines' bytes on disk.
-const BLOOM_SHARE: usize = 10;
+/// The line filter takes at most this share of the lines' bytes on disk.
+const FILTER_SHARE: usize = 10;
 
 /// One record to be encoded, borrowed from the batch it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +62,8 @@ fn metadata_of<'a>(batch: &'a LogBatch, entry: &LogEntry) -> impl Iterator<Item 
 #[derive(Debug)]
 pub(super) struct EncodedBlock {
     pub(super) segments: [Vec<u8>; SEGMENTS],
-    /// Filter of the lines' tokens but the trace ids, which the part's trace index finds.
-    pub(super) bloom: Vec<u8>,
+    /// Filter of the lines' words but the trace ids, which the part's trace index finds.
+    pub(super) filter: Vec<u8>,
     /// The traces of the block, all as block `block`.
     pub(super) traces: TraceIndex,
 }
@@ -91,8 +91,8 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
     let row_ids: Vec<RowIds> =
         rows.iter().map(|row| RowIds::new(row.entry.trace_id, row.entry.span_id)).collect();
     let mut lines = SegmentWriter::new();
-    let mut tokens = BloomBuilder::default();
-    write_lines(&mut lines, &texts, &row_ids, &mut tokens);
+    let mut filter = LineFilterBuilder::default();
+    write_lines(&mut lines, &texts, &row_ids, &mut filter);
     let lines = lines.finish();
     let mut metadata = SegmentWriter::new();
     let mut lists = AttrsBuilder::default();
@@ -100,11 +100,11 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
         lists.push(metadata_of(row.batch, row.entry));
     }
     lists.write(&mut metadata);
-    let bloom = tokens.finish(lines.len() / BLOOM_SHARE).to_bytes();
+    let filter = filter.finish(lines.len() / FILTER_SHARE).to_bytes();
     let traced = rows.iter().map(|row| row.entry.trace_id).filter(|id| !id.is_none());
     EncodedBlock {
         segments: [times.finish(), ids.finish(), lines, metadata.finish()],
-        bloom,
+        filter,
         traces: TraceIndex::new(traced.map(|id| (id, block))),
     }
 }
@@ -130,9 +130,4 @@ pub(super) fn decode_lines(bytes: &[u8], rows: usize) -> Result<TextColumn, Dama
 /// The structured metadata of a block's rows.
 pub(super) fn decode_metadata(bytes: &[u8], rows: usize) -> Result<Attrs, Damage> {
     Attrs::read(&mut SegmentReader::open(bytes)?, rows)
-}
-
-/// The token filter.
-pub(super) fn decode_bloom(bytes: &[u8]) -> Result<Bloom, Damage> {
-    Bloom::from_bytes(bytes)
 }

@@ -2,13 +2,13 @@
 //! and times. Statistics and label queries are answered from it alone.
 
 use super::block::{
-    BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, SEGMENTS, Segment, decode_bloom, decode_ids, decode_lines,
-    decode_metadata, decode_times,
+    BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, SEGMENTS, Segment, decode_ids, decode_lines, decode_metadata,
+    decode_times,
 };
 use crate::codec::Reader;
 use crate::column::attrs::Attrs;
-use crate::column::bloom::Bloom;
 use crate::column::ints::{read_ints, read_signed, read_u32s, write_ints, write_signed, write_u32s};
+use crate::column::line_filter::LineFilter;
 use crate::column::segment::{COLUMN_VALUES_MAX, SegmentReader, SegmentWriter};
 use crate::column::template::RowIds;
 use crate::column::text::{TextColumn, write_text};
@@ -19,8 +19,8 @@ use model::{Labels, SpanId, TraceId};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// Version of the index, its first number.
-const VERSION: u64 = 1;
+/// Version of the index, its first number. Line filters of version 1 cut lines in another way: they are not used.
+const VERSION: u64 = 2;
 
 /// The rows of one stream in one block, sorted by time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) struct Block {
     pub(super) rows: u32,
     /// Where its segments are.
     pub(super) segments: [ChunkRef; SEGMENTS],
-    /// Where its token filter is.
-    pub(super) bloom: ChunkRef,
+    /// Where its line filter is; `None` only in what was read from an older part.
+    pub(super) filter: Option<ChunkRef>,
     /// Indices into [`LogIndex::runs`].
     pub(super) runs: Range<u32>,
 }
@@ -69,7 +69,7 @@ impl LogIndex {
         for block in blocks {
             writer.number(block.rows.into());
             writer.number((block.runs.end - block.runs.start).into());
-            for chunk in block.segments.iter().chain([&block.bloom]) {
+            for chunk in block.segments.iter().chain([&block.filter.unwrap_or_default()]) {
                 chunk.put(&mut writer.meta);
             }
         }
@@ -117,14 +117,15 @@ impl LogIndex {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damage> {
         let mut reader = SegmentReader::open(bytes)?;
         let version = reader.number()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Damage(format!("log index version {version} is not known")));
         }
         let streams = read_streams(&mut reader)?;
         let mut blocks = Vec::new();
         let mut first_run = 0_u32;
         for _ in 0..reader.count()? {
-            let block = read_block(&mut reader, first_run)?;
+            let mut block = read_block(&mut reader, first_run)?;
+            block.filter = block.filter.filter(|_| version > 1);
             first_run = block.runs.end;
             blocks.push(block);
         }
@@ -187,9 +188,10 @@ impl Block {
         self.segment(part, Segment::Metadata, decode_metadata)
     }
 
-    /// Its token filter.
-    pub(super) fn bloom(&self, part: &Part) -> Result<Bloom, PartError> {
-        decode_bloom(&part.read(self.bloom)?).map_err(|damage| part.damaged(damage))
+    /// Its line filter.
+    pub(super) fn filter(&self, part: &Part) -> Result<LineFilter, PartError> {
+        let Some(chunk) = self.filter else { return Ok(LineFilter::ABSENT) };
+        LineFilter::from_bytes(&part.read(chunk)?).map_err(|damage| part.damaged(damage))
     }
 }
 
@@ -239,7 +241,7 @@ fn read_block(reader: &mut SegmentReader, first_run: u32) -> Result<Block, Damag
     for chunk in &mut block.segments {
         *chunk = reader.chunk()?;
     }
-    block.bloom = reader.chunk()?;
+    block.filter = Some(reader.chunk()?);
     Ok(block)
 }
 

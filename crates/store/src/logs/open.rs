@@ -63,21 +63,21 @@ impl OpenBlock {
         loaded(&mut self.ids, || block.ids(&self.part)).map(|ids| ids.as_slice())
     }
 
-    /// Whether some line may contain every needle, as far as the token filter knows.
+    /// Whether some line may contain every needle, as far as the line filter knows.
     pub(super) fn may_contain(&self, needles: &[Needle]) -> Result<bool, PartError> {
         let block = &self.index.blocks[self.block];
         if needles.is_empty() {
             return Ok(true);
         }
-        let bloom = block.bloom(&self.part)?;
+        let filter = block.filter(&self.part)?;
         let traces = self.index.traces(&self.part)?;
         let number = u32::try_from(self.block).unwrap_or(u32::MAX);
-        let is_trace = |token: &[u8]| {
-            let id = std::str::from_utf8(token).ok().filter(|text| text.len() == 32);
+        let is_trace = |run: &[u8]| {
+            let id = std::str::from_utf8(run).ok().filter(|text| text.len() == 32);
             id.and_then(|text| text.parse().ok())
                 .is_some_and(|id| traces.blocks(id).any(|block| block == number))
         };
-        Ok(needles.iter().all(|needle| bloom.may_contain(needle.bytes(), is_trace)))
+        Ok(needles.iter().all(|needle| filter.may_contain(needle.bytes(), is_trace)))
     }
 
     /// Keeps the rows whose line contains every needle.

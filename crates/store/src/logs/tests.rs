@@ -3,6 +3,7 @@
 use super::block::{self, Row};
 use super::index::LogIndex;
 use super::*;
+use crate::column::line_filter::LineFilter;
 use crate::signal::Memory;
 use model::{Labels, SpanId, TraceId};
 use proptest::prelude::*;
@@ -51,14 +52,14 @@ proptest! {
         let batch = batch();
         let rows: Vec<Row<'_>> = batch.entries.iter().map(|entry| Row { stream: 0, batch: &batch, entry }).collect();
         let encoded = block::encode(&rows, 0);
-        let mut bytes = encoded.segments.get(segment).unwrap_or(&encoded.bloom).clone();
+        let mut bytes = encoded.segments.get(segment).unwrap_or(&encoded.filter).clone();
         let len = bytes.len();
         bytes[at % len] = to;
         let _ = block::decode_times(&bytes, rows.len());
         let _ = block::decode_ids(&bytes, rows.len());
         let _ = block::decode_lines(&bytes, rows.len());
         let _ = block::decode_metadata(&bytes, rows.len());
-        let _ = block::decode_bloom(&bytes);
+        let _ = LineFilter::from_bytes(&bytes);
         let _ = LogIndex::decode(&bytes);
     }
 
@@ -69,7 +70,7 @@ proptest! {
         let _ = block::decode_ids(&bytes, rows);
         let _ = block::decode_lines(&bytes, rows);
         let _ = block::decode_metadata(&bytes, rows);
-        let _ = block::decode_bloom(&bytes);
+        let _ = LineFilter::from_bytes(&bytes);
         let _ = LogIndex::decode(&bytes);
     }
 }

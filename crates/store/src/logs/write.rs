@@ -123,12 +123,12 @@ impl<'a> LogPartWriter<'a> {
 
     fn block(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
         let number = count(self.blocks.len());
-        let EncodedBlock { segments, bloom, traces } = block::encode(rows, number);
+        let EncodedBlock { segments, filter, traces } = block::encode(rows, number);
         let mut block = Block { rows: count(rows.len()), ..Block::default() };
         for (at, segment) in segments.iter().enumerate() {
             block.segments[at] = self.writer.chunk(segment)?;
         }
-        block.bloom = self.writer.chunk(&bloom)?;
+        block.filter = Some(self.writer.chunk(&filter)?);
         let first = count(self.runs.len());
         let mut start = 0;
         for run in rows.chunk_by(|a, b| a.stream == b.stream) {
@@ -163,7 +163,7 @@ impl<'a> LogPartWriter<'a> {
         for (to, from) in copy.segments.iter_mut().zip(&block.segments) {
             *to = self.writer.chunk(&part.read(*from)?)?;
         }
-        copy.bloom = self.writer.chunk(&part.read(block.bloom)?)?;
+        copy.filter = Some(self.writer.chunk(&block.filter(part)?.to_bytes())?);
         let first = count(self.runs.len());
         self.runs.extend(index.runs(block).iter().map(|run| {
             let stream = streams.get(run.stream as usize).copied().unwrap_or(0);

@@ -3,8 +3,8 @@
 use super::super::KeyMap;
 use super::super::ints::write_u32s;
 use super::super::segment::SegmentWriter;
-use super::slot::Slot;
-use super::tokens::tokenize;
+use super::super::text::{write_plain, write_same, write_slot};
+use super::tokens::{Tokenizer, Var};
 use super::{MARKER_MIN, RowIds, SPAN, TRACE, WORD};
 
 /// Templates of one block and tokeniser; further ones count as rare.
@@ -16,38 +16,55 @@ const TEMPLATES_FEW: usize = 256;
 /// The highest bar.
 const RARE_PIECES_MAX: usize = 64;
 
-/// A template found, with its slots' values by slot.
+/// A piece of a value, and the value's row.
+pub(super) type Piece<'a> = (&'a [u8], u32);
+
+/// A template found, with where its slots' values stand.
 #[derive(Debug, Default)]
-pub(super) struct Template<'a> {
+pub(super) struct Template {
     pub(super) key: Box<[u8]>,
-    pub(super) slots: Vec<Slot<'a>>,
-    pub(super) pieces: usize,
+    /// Indices of its pieces.
+    pub(super) pieces: Vec<u32>,
+    /// The values of each piece, one piece after the other.
+    vars: Vec<Var>,
 }
 
-impl<'a> Template<'a> {
-    fn new(key: &[u8], slots: usize) -> Self {
-        Self { key: key.into(), slots: (0..slots).map(|_| Slot::default()).collect(), pieces: 0 }
+impl Template {
+    fn new(key: &[u8]) -> Self {
+        Self { key: key.into(), ..Self::default() }
     }
 
-    fn push(&mut self, vars: &[&'a [u8]]) {
-        for (slot, value) in self.slots.iter_mut().zip(vars) {
-            slot.push(value, self.pieces);
-        }
-        self.pieces += 1;
+    fn push(&mut self, piece: u32, vars: &[Var]) {
+        self.pieces.push(piece);
+        self.vars.extend_from_slice(vars);
     }
 
-    /// Each slot with its marker.
-    fn marked_slots(&self) -> impl Iterator<Item = (u8, &Slot<'a>)> {
-        let is_slot = |byte: &u8| *byte >= MARKER_MIN && *byte != TRACE && *byte != SPAN;
-        self.key.iter().copied().filter(is_slot).zip(&self.slots)
+    /// The marker of each slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = u8> {
+        self.key.iter().copied().filter(|byte| *byte >= MARKER_MIN && *byte != TRACE && *byte != SPAN)
+    }
+
+    /// Puts the values of slot `slot` of `slots` into `values`.
+    pub(super) fn values<'a>(
+        &self,
+        (slot, slots): (usize, usize),
+        all: &[Piece<'a>],
+        values: &mut Vec<&'a [u8]>,
+    ) {
+        values.clear();
+        let vars = self.vars.iter().skip(slot).step_by(slots.max(1));
+        values.extend(self.pieces.iter().zip(vars).map(|(piece, var)| {
+            let text = all.get(*piece as usize).map_or(&[][..], |(text, _)| *text);
+            text.get(var.start as usize..var.end as usize).unwrap_or_default()
+        }));
     }
 }
 
 /// The templates that one tokeniser found.
 #[derive(Debug, Default)]
-struct Table<'a> {
+struct Table {
     by_key: KeyMap<Box<[u8]>, u32>,
-    templates: Vec<Template<'a>>,
+    templates: Vec<Template>,
 }
 
 /// After this many pieces the first tokeniser, when it found a new template for one in [`HOPELESS_SHARE`] of them, is given up.
@@ -57,26 +74,26 @@ const HOPELESS_SHARE: usize = 4;
 /// No template: the piece is kept whole.
 const NONE: u32 = u32::MAX;
 
-impl<'a> Table<'a> {
-    fn take(&mut self, key: &[u8], vars: &[&'a [u8]]) -> u32 {
+impl Table {
+    fn take(&mut self, key: &[u8], piece: u32, vars: &[Var]) -> u32 {
         let at = match self.by_key.get(key) {
             Some(at) => *at,
             None if self.templates.len() >= TEMPLATES_MAX => return NONE,
             None => {
                 let at = u32::try_from(self.templates.len()).unwrap_or(NONE);
                 self.by_key.insert(key.into(), at);
-                self.templates.push(Template::new(key, vars.len()));
+                self.templates.push(Template::new(key));
                 at
             }
         };
         if let Some(template) = self.templates.get_mut(at as usize) {
-            template.push(vars);
+            template.push(piece, vars);
         }
         at
     }
 
     fn is_rare(&self, at: u32, bar: usize) -> bool {
-        self.templates.get(at as usize).is_none_or(|template| template.pieces < bar)
+        self.templates.get(at as usize).is_none_or(|template| template.pieces.len() < bar)
     }
 
     fn bar(&self, pieces: usize) -> usize {
@@ -90,14 +107,17 @@ impl<'a> Table<'a> {
 /// The values of a block, cut and sorted into templates.
 #[derive(Debug)]
 pub struct Templates<'a> {
+    pub(super) pieces: Vec<Piece<'a>>,
     /// Pieces of each value.
     per_row: Vec<u32>,
     /// Template of each piece.
     codes: Vec<u32>,
     /// The last one has the pieces that are kept whole.
-    pub(super) found: Vec<Template<'a>>,
+    pub(super) found: Vec<Template>,
     /// Pieces whose template has their words.
     worded: usize,
+    /// Bytes of the longest run with a digit, but of those in pieces that are kept whole.
+    pub(super) longest_with_digit: usize,
 }
 
 impl<'a> Templates<'a> {
@@ -105,36 +125,38 @@ impl<'a> Templates<'a> {
     #[must_use]
     pub fn find(values: &[&'a [u8]], ids: &[RowIds]) -> Self {
         let mut per_row = Vec::with_capacity(values.len());
-        let mut pieces: Vec<(&'a [u8], u32)> = Vec::with_capacity(values.len());
+        let mut pieces: Vec<Piece<'a>> = Vec::with_capacity(values.len());
         for (row, value) in values.iter().enumerate() {
             let before = pieces.len();
             let row = u32::try_from(row).unwrap_or(u32::MAX);
             cut(value, |piece| pieces.push((piece, row)));
             per_row.push(u32::try_from(pieces.len() - before).unwrap_or(u32::MAX));
         }
-        let mut narrow = Table::default();
-        let mut codes = sort(&mut narrow, &pieces, ids, false, |_| true);
+        let mut tokenizer = Tokenizer::default();
+        let (mut narrow, mut wide) = (Table::default(), Table::default());
+        let mut codes = sort(&mut narrow, &pieces, ids, &mut tokenizer, false, |_| true);
         let bar = narrow.bar(pieces.len());
-        let mut wide = Table::default();
         let rare = |at: usize| narrow.is_rare(codes.get(at).copied().unwrap_or(NONE), bar);
-        let wide_codes = sort(&mut wide, &pieces, ids, true, rare);
+        let wide_codes = sort(&mut wide, &pieces, ids, &mut tokenizer, true, rare);
         let wide_bar = wide.bar(pieces.len());
-        let mut templates = Vec::new();
-        let narrow_map = keep(narrow, bar, &mut templates);
-        let worded = templates.iter().map(|template| template.pieces).sum();
-        let wide_map = keep(wide, wide_bar, &mut templates);
-        let mut whole = Template::new(&[WORD], 1);
-        let whole_code = u32::try_from(templates.len()).unwrap_or(NONE);
-        for ((code, wide_code), (piece, _)) in codes.iter_mut().zip(&wide_codes).zip(&pieces) {
+        let mut found = Vec::new();
+        let narrow_map = keep(narrow, bar, &mut found);
+        let worded = found.iter().map(|template| template.pieces.len()).sum();
+        let wide_map = keep(wide, wide_bar, &mut found);
+        let mut whole = Template::new(&[WORD]);
+        let whole_code = u32::try_from(found.len()).unwrap_or(NONE);
+        for (at, (code, wide_code)) in (0..).zip(codes.iter_mut().zip(&wide_codes)) {
             let kept = narrow_map.get(*code as usize).copied().filter(|at| *at != NONE);
             let kept = kept.or_else(|| wide_map.get(*wide_code as usize).copied().filter(|at| *at != NONE));
             *code = kept.unwrap_or_else(|| {
-                whole.push(&[piece]);
+                let len = pieces.get(at as usize).map_or(0, |(piece, _)| piece.len());
+                whole.push(at, &[Var::new(0, len)]);
                 whole_code
             });
         }
-        templates.push(whole);
-        Self { per_row, codes, found: templates, worded }
+        found.push(whole);
+        let longest_with_digit = tokenizer.longest_with_digit;
+        Self { pieces, per_row, codes, found, worded, longest_with_digit }
     }
 
     /// Whether at least half of the pieces share all their words with others: then no other form comes near.
@@ -143,54 +165,53 @@ impl<'a> Templates<'a> {
         self.worded * 2 >= self.codes.len()
     }
 
-    /// For each template that is `wanted` the rows of its pieces, in their order.
-    pub(super) fn rows(&self, wanted: impl Fn(&Template<'a>) -> bool) -> Vec<Vec<u32>> {
-        let wanted: Vec<bool> = self.found.iter().map(wanted).collect();
-        let mut rows = vec![Vec::new(); wanted.len()];
-        if !wanted.contains(&true) {
-            return rows;
-        }
-        let row_of_piece =
-            (0_u32..).zip(&self.per_row).flat_map(|(row, pieces)| (0..*pieces).map(move |_| row));
-        for (code, row) in self.codes.iter().zip(row_of_piece) {
-            if wanted.get(*code as usize) == Some(&true) {
-                rows[*code as usize].push(row);
-            }
-        }
-        rows
-    }
-
     /// Appends the column.
     pub fn write(&self, writer: &mut SegmentWriter) {
+        self.write_with(writer, |_, _| {});
+    }
+
+    /// Appends the column and shows the values of each slot with its marker; pieces that are kept whole are no slot.
+    pub(super) fn write_with(&self, writer: &mut SegmentWriter, mut see: impl FnMut(u8, &[&'a [u8]])) {
         write_u32s(writer, &self.per_row);
         writer.count(self.found.len());
         for template in &self.found {
             writer.bytes(&template.key);
         }
         write_u32s(writer, &self.codes);
+        let mut values = Vec::new();
         let (whole, templates) =
             self.found.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
         for template in templates {
-            template.marked_slots().for_each(|(marker, slot)| slot.write(marker, writer));
+            let slots = template.slots().count();
+            for (slot, marker) in template.slots().enumerate() {
+                template.values((slot, slots), &self.pieces, &mut values);
+                see(marker, &values);
+                match values.first() {
+                    Some(first) if values.iter().all(|value| value == first) => write_same(writer, first),
+                    _ => write_slot(writer, marker, &values),
+                }
+            }
         }
         if let Some(template) = whole {
-            template.slots.iter().for_each(|slot| slot.write_plain(template.pieces, writer));
+            template.values((0, 1), &self.pieces, &mut values);
+            write_plain(writer, &values);
         }
     }
 }
 
 /// Tokenises the pieces that `wanted` names and returns each piece's template, [`NONE`] for the others.
-fn sort<'a>(
-    table: &mut Table<'a>,
-    pieces: &[(&'a [u8], u32)],
+fn sort(
+    table: &mut Table,
+    pieces: &[Piece<'_>],
     ids: &[RowIds],
+    tokenizer: &mut Tokenizer,
     wide: bool,
     wanted: impl Fn(usize) -> bool,
 ) -> Vec<u32> {
-    let (mut key, mut vars) = (Vec::new(), Vec::new());
     let no_ids = RowIds::default();
     let mut codes = Vec::with_capacity(pieces.len());
-    for (at, (piece, row)) in pieces.iter().enumerate() {
+    for (number, (piece, row)) in (0..).zip(pieces) {
+        let at = codes.len();
         if at == HOPELESS_PIECES && !wide && table.templates.len() * HOPELESS_SHARE > at {
             *table = Table::default();
             return vec![NONE; pieces.len()];
@@ -199,20 +220,18 @@ fn sort<'a>(
             codes.push(NONE);
             continue;
         }
-        key.clear();
-        vars.clear();
         let ids = ids.get(*row as usize).unwrap_or(&no_ids);
-        let fits = tokenize(piece, wide, ids, &mut key, &mut vars);
-        codes.push(if fits { table.take(&key, &vars) } else { NONE });
+        let fits = tokenizer.cut(piece, wide, ids);
+        codes.push(if fits { table.take(&tokenizer.key, number, &tokenizer.vars) } else { NONE });
     }
     codes
 }
 
 /// Moves the templates that are not rare into `templates`; returns their new codes, [`NONE`] for the rare ones.
-fn keep<'a>(table: Table<'a>, bar: usize, templates: &mut Vec<Template<'a>>) -> Vec<u32> {
+fn keep(table: Table, bar: usize, templates: &mut Vec<Template>) -> Vec<u32> {
     let mut codes = Vec::with_capacity(table.templates.len());
     for template in table.templates {
-        if template.pieces < bar {
+        if template.pieces.len() < bar {
             codes.push(NONE);
         } else {
             codes.push(u32::try_from(templates.len()).unwrap_or(NONE));

@@ -10,13 +10,14 @@
 
 mod decode;
 mod encode;
-mod slot;
+mod masks;
 mod tokens;
 mod words;
 
 pub use decode::{Needle, TemplateColumn, Verdict};
 pub use encode::Templates;
 pub use tokens::RowIds;
+pub(crate) use tokens::{Part, parts, runs};
 
 /// A run of up to 19 digits.
 pub(crate) const DIGITS: u8 = 0xFF;

@@ -1,6 +1,6 @@
 //! The behaviour of what stands beside this file, as data.
 
-use super::super::bloom::{BloomBuilder, tokens};
+use super::super::line_filter::LineFilterBuilder;
 use super::super::segment::{SegmentReader, SegmentWriter};
 use super::*;
 use model::{SpanId, TraceId};
@@ -110,41 +110,43 @@ proptest! {
     }
 }
 
-/// Every token of the lines is found and every absent one is not; trace ids alone may be missing.
-fn check_tokens(lines: &[String], ids: &[RowIds], absent: &[&str]) {
+/// Every run of the lines is found and every absent one is not; trace ids alone may be missing.
+fn check_words(lines: &[String], ids: &[RowIds], absent: &[&str]) {
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
-    let mut builder = BloomBuilder::default();
-    Templates::find(&values, ids).add_tokens(ids, &mut builder);
-    let bloom = builder.finish(usize::MAX / 8);
+    let mut builder = LineFilterBuilder::default();
+    Templates::find(&values, ids).write_lines(&mut SegmentWriter::new(), ids, &mut builder);
+    let filter = builder.finish(usize::MAX / 8);
     for (at, line) in values.iter().enumerate() {
         let trace = ids.get(at).and_then(|ids| ids.trace);
-        for token in tokens(line).filter(|token| trace.is_none_or(|id| id != *token)) {
-            assert!(bloom.may_have(token), "{} of {}", token.escape_ascii(), lines[at]);
+        let known = |run: &[u8]| trace.is_some_and(|id| id == run);
+        for run in runs(line) {
+            let needle = [b" ", run, b" "].concat();
+            assert!(filter.may_contain(&needle, known), "{} of {}", run.escape_ascii(), lines[at]);
         }
-        assert!(bloom.may_contain(line, |token| trace.is_some_and(|id| id == token)), "{}", lines[at]);
+        assert!(filter.may_contain(line, known), "{}", lines[at]);
     }
-    for token in absent {
-        assert!(!bloom.may_have(token.as_bytes()), "{token}");
+    for run in absent {
+        assert!(!filter.may_contain(format!(" {run} ").as_bytes(), |_| false), "{run}");
     }
 }
 
 #[test]
-fn the_tokens_of_templates_are_those_of_the_lines() {
+fn the_words_of_templates_are_those_of_the_lines() {
     let lines = |make: &dyn Fn(u32) -> String| (0..900).map(make).collect::<Vec<_>>();
     let plain = lines(&|at| format!("user_{at} took 1{at}ms at 2026-01-01T{:02}:00 v1 const_7x", at % 24));
-    check_tokens(&plain, &[], &["user", "took1", "1ms", "user_901", "T00"]);
+    check_words(&plain, &[], &["users", "tooks", "10901ms", "user_901"]);
     let words = ["red", "green", "blue", "cyan"];
     let word = |at: u32| words[(at % 4) as usize];
-    check_tokens(
+    check_words(
         &lines(&|at| format!("{} {}-{} {}", word(at), word(at / 4), word(at / 16), at)),
         &[],
         &["rose"],
     );
-    check_tokens(&lines(&|at| "x y ".repeat(at as usize) + "end_1"), &[], &["end"]);
-    check_tokens(
+    check_words(&lines(&|at| "x y ".repeat(at as usize) + "end_1"), &[], &["ends"]);
+    check_words(
         &lines(&|at| format!("E{at}\n\\nat f{at}\\nat g\n\tat h.i({at})\n{at}é ü{at}")),
         &[],
-        &["at f"],
+        &["at fx"],
     );
     let ids: Vec<(TraceId, SpanId)> = (1..901_u64)
         .map(|at| (TraceId((u128::from(at) << 77 | 5).to_be_bytes()), SpanId((at << 40).to_be_bytes())))
@@ -155,8 +157,8 @@ fn the_tokens_of_templates_are_those_of_the_lines() {
         .map(|((trace, span), line)| format!("{line} {trace} x_{trace} {span} span_{span}"))
         .collect();
     let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span)).collect();
-    check_tokens(&traced, &ids, &["x_", "span_"]);
+    check_words(&traced, &ids, &["xs_", "spans"]);
     let ragged: Vec<String> =
         traced.iter().map(|line| format!("{} {line}", "y ".repeat(line.len() % 97))).collect();
-    check_tokens(&ragged, &ids, &["x_", "span_"]);
+    check_words(&ragged, &ids, &["xs_", "spans"]);
 }

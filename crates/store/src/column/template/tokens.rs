@@ -1,14 +1,15 @@
 //! Cuts a piece of text into what stays in the template and what goes into slots.
 
+use super::masks::{Masks, Run};
 use super::{DIGITS, HEX, MARKER_MIN, SPAN, TRACE, WORD};
 use model::{SpanId, TraceId};
 
 /// Longest run of digits that a number column takes.
 const DIGITS_MAX: usize = 19;
 /// Shortest run of hex digits that is taken for an id.
-const HEX_MIN: usize = 4;
+pub(super) const HEX_MIN: usize = 4;
 /// A run of letters and digits that changes between the two more often is kept as one slot.
-const TURNS_MAX: u32 = 3;
+const TURNS_MAX: usize = 3;
 
 /// The ids of a row, as they may stand in its text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,9 +21,6 @@ pub struct RowIds {
 }
 
 impl RowIds {
-    /// Digits of a trace id.
-    pub(super) const TRACE_DIGITS: usize = 32;
-
     /// The hex forms of the ids.
     #[must_use]
     pub fn new(trace: TraceId, span: SpanId) -> Self {
@@ -42,9 +40,8 @@ const DELIMITER: u8 = 0;
 const DIGIT: u8 = 1;
 const HEX_LETTER: u8 = 2;
 const LETTER: u8 = 4;
-const FORBIDDEN: u8 = 8;
 
-/// What a byte is; bytes of multi-byte characters count as letters.
+/// What a byte is; bytes of multi-byte characters count as letters. [`Masks`] says the same of many bytes at once.
 static CLASS: [u8; 256] = {
     let mut class = [DELIMITER; 256];
     let mut byte: u8 = 0;
@@ -52,8 +49,7 @@ static CLASS: [u8; 256] = {
         class[byte as usize] = match byte {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'f' => HEX_LETTER,
-            b'g'..=b'z' | b'A'..=b'Z' | 0x80..=0xF7 => LETTER,
-            MARKER_MIN..=0xFF => FORBIDDEN,
+            b'g'..=b'z' | b'A'..=b'Z' | 0x80..=0xFF => LETTER,
             _ => DELIMITER,
         };
         if byte == u8::MAX {
@@ -65,6 +61,11 @@ static CLASS: [u8; 256] = {
 
 fn class(byte: u8) -> u8 {
     CLASS[usize::from(byte)]
+}
+
+/// Whether `byte` belongs to a run.
+pub(super) fn is_run_byte(byte: u8) -> bool {
+    class(byte) != DELIMITER
 }
 
 /// Whether `byte` is a letter that no number and no lower-case hex id has.
@@ -82,94 +83,136 @@ pub(super) fn is_digit(byte: u8) -> bool {
     class(byte) == DIGIT
 }
 
-/// Appends the template of `piece` to `key` and its slots' values to `vars`; with `wide`, words are slots too.
-/// `false` when the piece has a marker byte.
-pub(super) fn tokenize<'a>(
-    piece: &'a [u8],
-    wide: bool,
-    ids: &RowIds,
-    key: &mut Vec<u8>,
-    vars: &mut Vec<&'a [u8]>,
-) -> bool {
-    let mut at = 0;
-    // Where the text begins that is not in the key yet: it is copied in one go when a slot comes.
-    let mut kept = 0;
-    while let Some(byte) = piece.get(at) {
-        let mut seen = class(*byte);
-        let start = at;
-        at += 1;
-        if seen == DELIMITER {
-            continue;
-        }
-        while let Some(byte) = piece.get(at) {
-            let class = class(*byte);
-            if class == DELIMITER {
-                break;
+/// The runs of `text`, byte by byte.
+pub(crate) fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| !is_run_byte(*byte)).filter(|run| !run.is_empty())
+}
+
+/// What a part of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Up to 19 digits.
+    Digits,
+    /// Four or more lower-case hex digits, not all decimal.
+    Hex,
+    /// No digits.
+    Letters,
+    /// Letters and digits in turns, or too many digits.
+    Mixed,
+}
+
+/// The parts of a run, in their order, each with where it begins in the run.
+pub(crate) fn parts(run: &[u8], mut take: impl FnMut(Part, usize, &[u8])) {
+    let digits = run.iter().filter(|byte| is_digit(**byte)).count();
+    let plain = run.iter().any(|byte| is_plain_letter(*byte));
+    parts_of(run, (digits > 0, digits < run.len(), plain), &mut take);
+}
+
+/// [`parts`] of a run of which is known whether it has digits, other bytes, and plain letters.
+fn parts_of(run: &[u8], has: (bool, bool, bool), take: &mut impl FnMut(Part, usize, &[u8])) {
+    let digits = |len: usize| if len <= DIGITS_MAX { Part::Digits } else { Part::Mixed };
+    match has {
+        (true, false, _) => take(digits(run.len()), 0, run),
+        (_, true, false) if run.len() >= HEX_MIN => take(Part::Hex, 0, run),
+        (false, ..) => take(Part::Letters, 0, run),
+        _ => {
+            let turns = run.chunk_by(|a, b| is_digit(*a) == is_digit(*b));
+            if turns.clone().nth(TURNS_MAX + 1).is_some() {
+                return take(Part::Mixed, 0, run);
             }
-            seen |= class;
-            at += 1;
+            let mut at = 0;
+            for part in turns {
+                take(if is_digit(part[0]) { digits(part.len()) } else { Part::Letters }, at, part);
+                at += part.len();
+            }
         }
-        if seen & FORBIDDEN != 0 {
+    }
+}
+
+/// Where a slot's value stands in its piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Var {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Var {
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: place(start), end: place(end) }
+    }
+}
+
+/// Appends `piece[start..end]`. Texts between slots are short: a copy of fixed length is much cheaper than a call.
+fn push(key: &mut Vec<u8>, piece: &[u8], start: usize, end: usize) {
+    let len = end - start;
+    match piece[start..].first_chunk::<16>() {
+        Some(chunk) if len <= chunk.len() => {
+            let before = key.len();
+            key.extend_from_slice(chunk);
+            key.truncate(before + len);
+        }
+        _ => key.extend_from_slice(&piece[start..end]),
+    }
+}
+
+/// Cuts pieces, one after the other, into the same buffers.
+#[derive(Debug, Default)]
+pub(super) struct Tokenizer {
+    masks: Masks,
+    /// The template of the piece.
+    pub(super) key: Vec<u8>,
+    /// The values of its slots.
+    pub(super) vars: Vec<Var>,
+    /// Bytes of the longest run so far that has a digit.
+    pub(super) longest_with_digit: usize,
+}
+
+impl Tokenizer {
+    /// Cuts `piece`; with `wide`, words are slots too. `false` when the piece has a marker byte.
+    pub(super) fn cut(&mut self, piece: &[u8], wide: bool, ids: &RowIds) -> bool {
+        self.key.clear();
+        self.vars.clear();
+        if !self.masks.read(piece) {
             return false;
         }
-        let is_word = seen & DIGIT == 0 && (seen & LETTER != 0 || at - start < HEX_MIN);
-        if wide || !is_word {
-            key.extend_from_slice(&piece[kept..start]);
-            push_run(&piece[start..at], seen, wide, ids, key, vars);
-            kept = at;
+        // Where the text begins that is not in the key yet: it is copied in one go when a slot comes.
+        let (mut at, mut kept) = (0, 0);
+        while let Some(run) = self.masks.next(at, wide) {
+            at = run.end;
+            if run.digit {
+                self.longest_with_digit = self.longest_with_digit.max(run.end - run.start);
+            }
+            if wide || run.digit || !run.plain && run.end - run.start >= HEX_MIN {
+                push(&mut self.key, piece, kept, run.start);
+                self.take(piece, run, wide, ids);
+                kept = run.end;
+            }
         }
+        self.key.extend_from_slice(&piece[kept..]);
+        true
     }
-    key.extend_from_slice(&piece[kept..]);
-    true
-}
 
-fn push_run<'a>(
-    run: &'a [u8],
-    seen: u8,
-    wide: bool,
-    ids: &RowIds,
-    key: &mut Vec<u8>,
-    vars: &mut Vec<&'a [u8]>,
-) {
-    if ids.trace.as_ref().is_some_and(|id| id == run) {
-        key.push(TRACE);
-    } else if ids.span.as_ref().is_some_and(|id| id == run) {
-        key.push(SPAN);
-    } else if seen == DIGIT {
-        key.push(if run.len() <= DIGITS_MAX { DIGITS } else { WORD });
-        vars.push(run);
-    } else if seen & LETTER == 0 && run.len() >= HEX_MIN {
-        key.push(HEX);
-        vars.push(run);
-    } else if seen & DIGIT == 0 {
-        push_word(run, wide, key, vars);
-    } else {
-        push_mixed(run, wide, key, vars);
-    }
-}
-
-fn push_word<'a>(word: &'a [u8], wide: bool, key: &mut Vec<u8>, vars: &mut Vec<&'a [u8]>) {
-    if wide {
-        key.push(WORD);
-        vars.push(word);
-    } else {
-        key.extend_from_slice(word);
-    }
-}
-
-fn push_mixed<'a>(run: &'a [u8], wide: bool, key: &mut Vec<u8>, vars: &mut Vec<&'a [u8]>) {
-    let turns = run.windows(2).filter(|pair| is_digit(pair[0]) != is_digit(pair[1])).count();
-    if turns > TURNS_MAX as usize {
-        key.push(WORD);
-        vars.push(run);
-        return;
-    }
-    for part in run.chunk_by(|a, b| is_digit(*a) == is_digit(*b)) {
-        if is_digit(part[0]) {
-            key.push(if part.len() <= DIGITS_MAX { DIGITS } else { WORD });
-            vars.push(part);
-        } else {
-            push_word(part, wide, key, vars);
+    fn take(&mut self, piece: &[u8], run: Run, wide: bool, ids: &RowIds) {
+        let text = &piece[run.start..run.end];
+        if ids.trace.as_ref().is_some_and(|id| id == text) {
+            return self.key.push(TRACE);
         }
+        if ids.span.as_ref().is_some_and(|id| id == text) {
+            return self.key.push(SPAN);
+        }
+        let (key, vars) = (&mut self.key, &mut self.vars);
+        parts_of(text, (run.digit, run.letter, run.plain), &mut |part, at, text| {
+            key.push(match part {
+                Part::Digits => DIGITS,
+                Part::Hex => HEX,
+                Part::Mixed => WORD,
+                Part::Letters if wide => WORD,
+                Part::Letters => return key.extend_from_slice(text),
+            });
+            vars.push(Var::new(run.start + at, run.start + at + text.len()));
+        });
     }
 }
+
+const _: () = assert!(MARKER_MIN == 0xF8, "masks take these bytes for markers");

@@ -1,0 +1,219 @@
+//! Which words, numbers and ids the lines of a block can have, so that a search leaves out blocks.
+//!
+//! Lines are cut as templates cut them: into runs of letters and digits, and those into parts. Numbers of up to four
+//! digits stand in an exact set, all other parts in a [`Bloom`] filter. Never says no to what is there.
+
+use super::bloom::{Bloom, BloomBuilder};
+use super::template::{Part, parts, runs};
+use crate::codec::{Reader, put_varint};
+use crate::error::Damage;
+
+/// Numbers of at most so many digits have a bit of their own.
+const SHORT_DIGITS_MAX: usize = 4;
+/// The bit of the first number of one, two, ... digits; leading zeros count.
+const FIRST_OF: [usize; SHORT_DIGITS_MAX + 1] = [0, 10, 110, 1_110, 11_110];
+/// Words of the exact set.
+const NUMBER_WORDS: usize = FIRST_OF[SHORT_DIGITS_MAX].div_ceil(64);
+
+type Numbers = [u64; NUMBER_WORDS];
+
+/// The bit of a short number.
+fn bit_of(digits: &[u8]) -> Option<usize> {
+    let first = *FIRST_OF.get(digits.len().checked_sub(1)?)?;
+    let value = digits.iter().fold(0, |value, digit| value * 10 + usize::from(digit.wrapping_sub(b'0')));
+    (digits.len() <= SHORT_DIGITS_MAX).then_some(first + value)
+}
+
+fn has_digit(run: &[u8]) -> bool {
+    run.iter().any(u8::is_ascii_digit)
+}
+
+/// Collects the parts of lines.
+#[derive(Debug)]
+pub struct LineFilterBuilder {
+    numbers: Box<Numbers>,
+    others: BloomBuilder,
+    longest_with_digit: usize,
+}
+
+impl Default for LineFilterBuilder {
+    fn default() -> Self {
+        Self { numbers: Box::new([0; NUMBER_WORDS]), others: BloomBuilder::default(), longest_with_digit: 0 }
+    }
+}
+
+impl LineFilterBuilder {
+    /// Adds every part of `text`, but of runs that equal `known`, which another index finds.
+    pub fn add_text(&mut self, text: &[u8], known: Option<&[u8]>) {
+        for run in runs(text) {
+            if run.len() > self.longest_with_digit && has_digit(run) {
+                self.longest_with_digit = run.len();
+            }
+            if known != Some(run) {
+                parts(run, |part, _, text| match part {
+                    Part::Digits => self.add_digits(text),
+                    Part::Hex | Part::Letters | Part::Mixed => self.add_word(text),
+                });
+            }
+        }
+    }
+
+    /// Adds a part that has only digits.
+    pub(super) fn add_digits(&mut self, digits: &[u8]) {
+        match bit_of(digits) {
+            Some(bit) => {
+                if let Some(word) = self.numbers.get_mut(bit / 64) {
+                    *word |= 1 << (bit % 64);
+                }
+            }
+            None => self.others.add(digits),
+        }
+    }
+
+    /// Adds any other part.
+    pub(super) fn add_word(&mut self, word: &[u8]) {
+        self.others.add(word);
+    }
+
+    /// Takes note that a line has a run of `len` bytes with a digit in it.
+    pub(super) fn note_run(&mut self, len: usize) {
+        self.longest_with_digit = self.longest_with_digit.max(len);
+    }
+
+    /// The filter; its Bloom part takes at most `bytes_max` bytes.
+    #[must_use]
+    pub fn finish(self, bytes_max: usize) -> LineFilter {
+        let (numbers, others) = (self.numbers, self.others.finish(bytes_max));
+        LineFilter(Some(Parts { numbers, others, longest_with_digit: self.longest_with_digit }))
+    }
+}
+
+/// Which parts a block's lines may have; that of a block without one lets everything through.
+#[derive(Debug)]
+pub struct LineFilter(Option<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    numbers: Box<Numbers>,
+    others: Bloom,
+    longest_with_digit: usize,
+}
+
+impl LineFilter {
+    /// The filter of a block that has none.
+    pub(crate) const ABSENT: Self = Self(None);
+
+    /// Whether a line of the block may contain `needle`, anywhere. `known` says whether the other index has a run.
+    ///
+    /// A run inside the needle is a run of the line. One at its edge may be a part of a longer run there; only when it
+    /// has a digit and no run with a digit is longer, it must be whole.
+    #[must_use]
+    pub fn may_contain(&self, needle: &[u8], known: impl Fn(&[u8]) -> bool) -> bool {
+        let Some(has) = &self.0 else { return true };
+        let start = needle.as_ptr() as usize;
+        runs(needle).all(|run| {
+            let at = run.as_ptr() as usize - start;
+            let at_edge = at == 0 || at + run.len() == needle.len();
+            let with_digit = has_digit(run);
+            if with_digit && run.len() > has.longest_with_digit {
+                return false;
+            }
+            let whole = !at_edge || with_digit && run.len() == has.longest_with_digit;
+            !whole || has.run(run) || known(run)
+        })
+    }
+
+    /// The filter's bytes; none for that of a block without one.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some(parts) = &self.0 {
+            put_varint(&mut out, parts.longest_with_digit as u64);
+            parts.numbers.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+            parts.others.put(&mut out);
+        }
+        out
+    }
+
+    /// Reads [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    /// When the length is not that of a filter.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Damage> {
+        if bytes.is_empty() {
+            return Ok(Self::ABSENT);
+        }
+        let mut reader = Reader::new(bytes);
+        let longest_with_digit = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
+        let mut numbers = Box::new([0; NUMBER_WORDS]);
+        for word in numbers.iter_mut() {
+            *word = reader.u64()?;
+        }
+        Ok(Self(Some(Parts { numbers, others: Bloom::from_bytes(reader.rest())?, longest_with_digit })))
+    }
+}
+
+impl Parts {
+    fn run(&self, run: &[u8]) -> bool {
+        let mut all = true;
+        parts(run, |part, _, text| all &= self.part(part, text));
+        all
+    }
+
+    fn part(&self, part: Part, text: &[u8]) -> bool {
+        match bit_of(text).filter(|_| part == Part::Digits) {
+            Some(bit) => self.numbers.get(bit / 64).is_none_or(|word| word >> (bit % 64) & 1 == 1),
+            None => self.others.may_have(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter() -> LineFilter {
+        let mut builder = LineFilterBuilder::default();
+        for at in 0..5000 {
+            let line = format!("user_{at} paid order={} ünï 0{:x}ff in {}ms", at * 31, at + 70_000, at % 90);
+            builder.add_text(line.as_bytes(), None);
+        }
+        builder
+            .add_text(b"trace 4bf92f3577b34da6a3ce929d0e0e4736", Some(b"4bf92f3577b34da6a3ce929d0e0e4736"));
+        LineFilter::from_bytes(&builder.finish(usize::MAX / 8).to_bytes()).expect("filter")
+    }
+
+    #[test]
+    fn a_needle_is_judged_by_its_whole_runs() {
+        let filter = filter();
+        let check = |needle: &str, expected: bool| {
+            assert_eq!(filter.may_contain(needle.as_bytes(), |_| false), expected, "{needle}");
+        };
+        check("user_12 paid", true);
+        check("er_12 pa", true);
+        check(" paid order", true);
+        check(" refunded order", false);
+        check("order=154938 ", true);
+        check("order=154939 ", false);
+        check(" 89ms", true);
+        check("in 89ms ", true);
+        check("in 5000ms ", false);
+        check("in 089ms ", false);
+        check("9", true);
+        check("", true);
+        check(" 4bf92f3577b34da6a3ce929d0e0e4736 ", false);
+        check("4bf92f3577b34da6a3ce929d0e0e4736", false);
+        check("4bf92f3577b34da6a3ce929d0e0e4736f", false);
+        check("4bf92f3577b34da6a3ce929d0e0e473", true);
+        assert!(filter.may_contain(b"4bf92f3577b34da6a3ce929d0e0e4736", |run| run.len() == 32));
+    }
+
+    #[test]
+    fn no_filter_lets_everything_through_and_odd_lengths_are_damage() {
+        let absent = LineFilter::from_bytes(&LineFilter::ABSENT.to_bytes()).expect("absent");
+        assert!(absent.may_contain(b" nothing ", |_| false));
+        for len in [1, 7, 64, 1393, 1394, 1393 + 64, 1394 + 3 * 64] {
+            assert!(LineFilter::from_bytes(&vec![0; len]).is_err(), "{len}");
+        }
+    }
+}
