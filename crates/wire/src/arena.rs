@@ -4,10 +4,11 @@ use model::Text;
 
 /// Appends text to an arena; invalid UTF-8 is replaced.
 pub(crate) fn push_text(arena: &mut Vec<u8>, bytes: &[u8]) -> Text {
-    match std::str::from_utf8(bytes) {
-        Ok(_) => Text::push(arena, bytes),
-        Err(_) => Text::push(arena, String::from_utf8_lossy(bytes).as_bytes()),
+    // Most texts are ASCII, which is told in wide steps.
+    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+        return Text::push(arena, bytes);
     }
+    Text::push(arena, String::from_utf8_lossy(bytes).as_bytes())
 }
 
 /// Keys as they came in the record before, by position: records of one kind carry the same keys in the same order, so

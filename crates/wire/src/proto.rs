@@ -48,12 +48,14 @@ pub struct Field<'a> {
 impl<'a> Reader<'a> {
     /// A reader of the message in `bytes`.
     #[must_use]
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Offset of the next field within the message.
     #[must_use]
+    #[inline]
     pub fn at(&self) -> usize {
         self.at
     }
@@ -62,6 +64,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError::Malformed`] when the bytes are not protobuf.
+    #[inline]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         if self.at >= self.bytes.len() {
             return Ok(None);
@@ -85,6 +88,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`next_field`](Self::next_field).
+    #[inline]
     pub fn length_delimited(&mut self) -> Result<&'a [u8], WireError> {
         let length = self.varint()?;
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
@@ -94,6 +98,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         if let Some(first) = rest.first().filter(|byte| **byte < 0x80) {
@@ -114,6 +119,7 @@ impl<'a> Reader<'a> {
         Err(malformed("a number is cut off or too long"))
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let taken = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>());
         let taken = taken.ok_or_else(|| malformed("a fixed-size number is cut off"))?;
@@ -122,11 +128,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn malformed(what: &str) -> WireError {
     WireError::Malformed(format!("protobuf: {what}"))
 }
 
 impl<'a> Field<'a> {
+    #[cold]
+    #[inline(never)]
     fn mismatch(&self) -> WireError {
         malformed(&format!("field {} has another wire type than its schema says", self.number))
     }
@@ -135,6 +145,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// When the field has another wire type; so for all accessors.
+    #[inline]
     pub fn u64(&self) -> Result<u64, WireError> {
         match self.value {
             Value::Varint(value) => Ok(value),
@@ -146,6 +157,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn i64(&self) -> Result<i64, WireError> {
         self.u64().map(u64::cast_signed)
     }
@@ -154,6 +166,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn i32(&self) -> Result<i32, WireError> {
         self.u64().map(truncate)
     }
@@ -162,6 +175,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn sint(&self) -> Result<i64, WireError> {
         self.u64().map(unzigzag)
     }
@@ -170,6 +184,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn bool(&self) -> Result<bool, WireError> {
         self.u64().map(|value| value != 0)
     }
@@ -178,6 +193,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn fixed64(&self) -> Result<u64, WireError> {
         match self.value {
             Value::Fixed64(value) => Ok(value),
@@ -189,6 +205,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn fixed32(&self) -> Result<u32, WireError> {
         match self.value {
             Value::Fixed32(value) => Ok(value),
@@ -200,6 +217,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn double(&self) -> Result<f64, WireError> {
         self.fixed64().map(f64::from_bits)
     }
@@ -208,6 +226,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn bytes(&self) -> Result<&'a [u8], WireError> {
         match self.value {
             Value::Bytes(bytes) => Ok(bytes),
@@ -219,6 +238,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn message(&self) -> Result<Reader<'a>, WireError> {
         self.bytes().map(Reader::new)
     }
@@ -227,6 +247,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// As [`u64`](Self::u64).
+    #[inline]
     pub fn text(&self) -> Result<Cow<'a, str>, WireError> {
         self.bytes().map(String::from_utf8_lossy)
     }

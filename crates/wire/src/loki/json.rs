@@ -32,7 +32,7 @@ pub fn decode_push_json(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
         match stream.labels.checked() {
             Ok(labels) => writer.stream(labels),
             Err(error) => {
-                writer.out.reject(stream.values.len() as u64, || error.to_string());
+                writer.reject(stream.values.len() as u64, || error.to_string());
                 continue;
             }
         }
@@ -50,7 +50,7 @@ pub fn decode_push_json(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
             writer.finish(ts_ns, line, (TraceId::default(), SpanId::default()));
         }
     }
-    Ok(writer.out)
+    Ok(writer.end())
 }
 
 #[derive(Deserialize)]

@@ -22,7 +22,7 @@ pub fn decode_push_protobuf(body: &[u8]) -> Result<Decoded<LogBatch>, WireError>
             stream(&mut writer, field.message()?)?;
         }
     }
-    Ok(writer.out)
+    Ok(writer.end())
 }
 
 fn stream(writer: &mut Writer, message: Reader<'_>) -> Result<(), WireError> {
@@ -38,7 +38,7 @@ fn stream(writer: &mut Writer, message: Reader<'_>) -> Result<(), WireError> {
     match utf8_labels(labels).and_then(parse_labels) {
         Ok(labels) => writer.stream(labels),
         Err(error) => {
-            writer.out.reject(entries, || error.to_string());
+            writer.reject(entries, || error.to_string());
             return Ok(());
         }
     }

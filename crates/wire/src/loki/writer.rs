@@ -1,8 +1,8 @@
 //! Builds a log batch: lines and metadata go into the arena once, and every entry gets its level and trace ids.
 
-use super::fields::hex_id;
+use super::fields::{LEVEL_FIELDS, hex_id, level_rank};
 use super::labels::with_service_name;
-use super::level::{LEVEL_FIELDS, level_of_line, level_of_severity_number, normalize_level};
+use super::level::{level_of_line, level_of_severity_number, normalize_level};
 use crate::Decoded;
 use crate::arena::{Keys, push_text};
 use crate::limits::ATTRIBUTES_PER_RECORD_MAX;
@@ -19,16 +19,14 @@ const TRACE_ID: &str = "trace_id";
 /// Collects streams and entries.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    /// What is collected so far.
-    pub(crate) out: Decoded<LogBatch>,
+    /// What is collected so far, but for ids that stand in lines.
+    out: Decoded<LogBatch>,
     names: Keys,
     /// Texts that every entry may share.
     shared: Vec<(&'static str, Text)>,
     stream_level: Option<Level>,
     stream_trace: Option<TraceId>,
     entry: usize,
-    trace: Finder<'static>,
-    span: Finder<'static>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +48,6 @@ impl Writer {
             stream_level: None,
             stream_trace: None,
             entry: 0,
-            trace: Finder::new("race"),
-            span: Finder::new("pan"),
         }
     }
 
@@ -90,7 +86,13 @@ impl Writer {
         self.out.batch.metadata.extend_from_slice(pairs);
     }
 
-    /// Ends an entry. Ids that the protocol does not give are looked for in metadata and line.
+    /// Counts records that cannot be taken; `reason` says why.
+    pub(crate) fn reject(&mut self, records: u64, reason: impl FnOnce() -> String) {
+        self.out.reject(records, reason);
+    }
+
+    /// Ends an entry. Ids that the protocol does not give are looked for in metadata now, in the line at the
+    /// [`end`](Self::end).
     pub(crate) fn finish(&mut self, ts_ns: i64, line: Text, ids: (TraceId, SpanId)) {
         let batch = &self.out.batch;
         let pairs = batch.metadata.get(self.entry..).unwrap_or_default();
@@ -101,7 +103,7 @@ impl Writer {
             });
             return;
         }
-        let (trace_id, span_id) = self.ids(pairs, line, ids);
+        let (trace_id, span_id) = self.ids(pairs, ids);
         if let Some(level) = self.level(pairs, line) {
             let name = self.shared(DETECTED_LEVEL);
             let value = match level {
@@ -144,8 +146,7 @@ impl Writer {
                 Some(b's') if name == b"severity_number" => number = value.str(arena).parse().ok(),
                 _ => {}
             }
-            if matches!(name.first(), Some(b'l' | b'L' | b's' | b'S'))
-                && let Some(rank) = LEVEL_FIELDS.iter().position(|field| field.as_bytes() == name)
+            if let Some(rank) = level_rank(name)
                 && best.is_none_or(|(before, _)| rank < before)
             {
                 best = Some((rank, *value));
@@ -159,7 +160,7 @@ impl Writer {
     }
 
     /// What a query reads as the label `trace_id` decides, so that looking for a trace by its label finds its lines.
-    fn ids(&self, pairs: &[(Text, Text)], line: Text, given: (TraceId, SpanId)) -> (TraceId, SpanId) {
+    fn ids(&self, pairs: &[(Text, Text)], given: (TraceId, SpanId)) -> (TraceId, SpanId) {
         let (mut trace, mut span) = given;
         let arena = &self.out.batch.arena;
         let named = pairs.iter().rev().find(|(name, _)| name.bytes(arena) == TRACE_ID.as_bytes());
@@ -173,22 +174,56 @@ impl Writer {
                 span = value.str(arena).parse().unwrap_or_default();
             }
         }
-        if trace.is_none() {
-            let line = line.bytes(arena);
-            trace = found(hex_id(line, &self.trace, 32));
-            if span.is_none() && !trace.is_none() {
-                span = found(hex_id(line, &self.span, 16));
-            }
-        }
         (trace, span)
+    }
+
+    /// What was collected. Lines of entries without ids are searched for them, all at once.
+    pub(crate) fn end(mut self) -> Decoded<LogBatch> {
+        let LogBatch { arena, entries, .. } = &mut self.out.batch;
+        let mut traced = Vec::new();
+        let untraced = entries.iter_mut().filter(|entry| entry.trace_id.is_none());
+        ids_in_lines(arena, untraced, "trace", 32, |entry, digits| {
+            entry.trace_id = found(digits);
+            traced.push(entry);
+        });
+        let spanless =
+            traced.into_iter().filter(|entry| !entry.trace_id.is_none() && entry.span_id.is_none());
+        ids_in_lines(arena, spanless, "span", 16, |entry, digits| entry.span_id = found(digits));
+        self.out
     }
 }
 
-fn found<Id: FromStr + Default>(digits: Option<&[u8]>) -> Id {
-    digits
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or_default()
+/// Gives the first id in the line of each of `entries`, which stand in the order of their lines, to `found`. One search
+/// over the arena costs less than a search a line.
+fn ids_in_lines<'a>(
+    arena: &[u8],
+    mut entries: impl Iterator<Item = &'a mut LogEntry>,
+    name: &str,
+    digits_max: usize,
+    mut found: impl FnMut(&'a mut LogEntry, &[u8]),
+) {
+    let mut next = entries.next();
+    // The first letter comes in both cases.
+    let name = name.get(1..).unwrap_or_default();
+    for at in Finder::new(name).find_iter(arena) {
+        let line_ends = |entry: &LogEntry| (entry.line.start + entry.line.len) as usize;
+        while next.as_ref().is_some_and(|entry| line_ends(entry) <= at) {
+            next = entries.next();
+        }
+        let Some(entry) = next.take() else { return };
+        let rest = arena.get(at + name.len()..line_ends(entry)).unwrap_or_default();
+        match hex_id(rest, digits_max).filter(|_| at >= entry.line.start as usize) {
+            Some(digits) => {
+                found(entry, digits);
+                next = entries.next();
+            }
+            None => next = Some(entry),
+        }
+    }
+}
+
+fn found<Id: FromStr + Default>(digits: &[u8]) -> Id {
+    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 /// `trace_id`, `traceId`, `TraceID`, `traceid`.

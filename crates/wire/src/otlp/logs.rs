@@ -47,7 +47,7 @@ pub fn decode_logs(body: &[u8], format: Format, now_ns: i64) -> Result<Decoded<L
             decoder.resource_logs(field.message()?)?;
         }
     }
-    Ok(decoder.writer.out)
+    Ok(decoder.writer.end())
 }
 
 struct Decoder {

@@ -135,6 +135,9 @@ impl Validator {
     ) -> Result<(), String> {
         no_trailing_comma(scanner, &line.series)?;
         let name = unescape(&scanner.text(&line.name), true).into_owned();
+        if name.is_empty() {
+            return Err("a sample's metric name is empty".to_owned());
+        }
         let mut labels = pairs(scanner, line.labels);
         labels.sort();
         if let Some(twice) = labels.windows(2).find(|two| two[0].0 == two[1].0) {
