@@ -34,11 +34,13 @@ pub struct LineFilterBuilder {
     numbers: Box<Numbers>,
     others: BloomBuilder,
     longest_with_digit: usize,
+    any_number: u64,
 }
 
 impl Default for LineFilterBuilder {
     fn default() -> Self {
-        Self { numbers: Box::new([0; NUMBER_WORDS]), others: BloomBuilder::default(), longest_with_digit: 0 }
+        let numbers = Box::new([0; NUMBER_WORDS]);
+        Self { numbers, others: BloomBuilder::default(), longest_with_digit: 0, any_number: 0 }
     }
 }
 
@@ -80,11 +82,18 @@ impl LineFilterBuilder {
         self.longest_with_digit = self.longest_with_digit.max(len);
     }
 
+    /// Takes note that any number of so many digits may be there.
+    pub(super) fn any_number(&mut self, digits: usize) {
+        self.any_number |= 1 << digits.min(63);
+    }
+
     /// The filter; its Bloom part takes at most `bytes_max` bytes.
     #[must_use]
     pub fn finish(self, bytes_max: usize) -> LineFilter {
-        let (numbers, others) = (self.numbers, self.others.finish(bytes_max));
-        LineFilter(Some(Parts { numbers, others, longest_with_digit: self.longest_with_digit }))
+        let numbers = self.numbers;
+        let others = self.others.finish(bytes_max);
+        let Self { longest_with_digit, any_number, .. } = self;
+        LineFilter(Some(Parts { numbers, others, longest_with_digit, any_number }))
     }
 }
 
@@ -97,6 +106,8 @@ struct Parts {
     numbers: Box<Numbers>,
     others: Bloom,
     longest_with_digit: usize,
+    /// Bit n: any number of n digits may be there.
+    any_number: u64,
 }
 
 impl LineFilter {
@@ -129,6 +140,7 @@ impl LineFilter {
         let mut out = Vec::new();
         if let Some(parts) = &self.0 {
             put_varint(&mut out, parts.longest_with_digit as u64);
+            put_varint(&mut out, parts.any_number);
             parts.numbers.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
             parts.others.put(&mut out);
         }
@@ -145,11 +157,13 @@ impl LineFilter {
         }
         let mut reader = Reader::new(bytes);
         let longest_with_digit = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
+        let any_number = reader.varint()?;
         let mut numbers = Box::new([0; NUMBER_WORDS]);
         for word in numbers.iter_mut() {
             *word = reader.u64()?;
         }
-        Ok(Self(Some(Parts { numbers, others: Bloom::from_bytes(reader.rest())?, longest_with_digit })))
+        let others = Bloom::from_bytes(reader.rest())?;
+        Ok(Self(Some(Parts { numbers, others, longest_with_digit, any_number })))
     }
 }
 
@@ -161,6 +175,9 @@ impl Parts {
     }
 
     fn part(&self, part: Part, text: &[u8]) -> bool {
+        if part == Part::Digits && self.any_number >> text.len().min(63) & 1 == 1 {
+            return true;
+        }
         match bit_of(text).filter(|_| part == Part::Digits) {
             Some(bit) => self.numbers.get(bit / 64).is_none_or(|word| word >> (bit % 64) & 1 == 1),
             None => self.others.may_have(text),
@@ -212,7 +229,7 @@ mod tests {
     fn no_filter_lets_everything_through_and_odd_lengths_are_damage() {
         let absent = LineFilter::from_bytes(&LineFilter::ABSENT.to_bytes()).expect("absent");
         assert!(absent.may_contain(b" nothing ", |_| false));
-        for len in [1, 7, 64, 1393, 1394, 1393 + 64, 1394 + 3 * 64] {
+        for len in [1, 7, 64, 1393, 1394, 1394 + 64, 1394 + 1 + 3 * 64] {
             assert!(LineFilter::from_bytes(&vec![0; len]).is_err(), "{len}");
         }
     }

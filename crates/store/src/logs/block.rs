@@ -88,8 +88,10 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
     write_ids(&mut ids, &rows.iter().map(|row| row.entry.trace_id.0).collect::<Vec<_>>());
     write_ids(&mut ids, &rows.iter().map(|row| row.entry.span_id.0).collect::<Vec<_>>());
     let texts: Vec<&[u8]> = rows.iter().map(|row| row.entry.line.bytes(&row.batch.arena)).collect();
-    let row_ids: Vec<RowIds> =
-        rows.iter().map(|row| RowIds::new(row.entry.trace_id, row.entry.span_id)).collect();
+    let row_ids: Vec<RowIds> = rows
+        .iter()
+        .map(|Row { entry, .. }| RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns))
+        .collect();
     let mut lines = SegmentWriter::new();
     let mut filter = LineFilterBuilder::default();
     write_lines(&mut lines, &texts, &row_ids, &mut filter);

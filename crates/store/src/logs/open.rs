@@ -86,7 +86,9 @@ impl OpenBlock {
             return Ok(());
         }
         self.load()?;
-        let (Some(lines), Some(ids)) = (&self.lines, &self.ids) else { return Ok(()) };
+        let (Some(lines), Some(ids), Some(times)) = (&self.lines, &self.ids, &self.times) else {
+            return Ok(());
+        };
         if let Some(templates) = lines.templates()
             && self.verdicts.len() != needles.len()
         {
@@ -113,7 +115,7 @@ impl OpenBlock {
                 return unsure.iter().all(|finder| finder.find(line).is_some());
             }
             scratch.clear();
-            lines.append(row, &row_ids(ids, row), scratch);
+            lines.append(row, &row_ids(ids, times, row), scratch);
             unsure.iter().all(|finder| finder.find(scratch).is_some())
         });
         Ok(())
@@ -167,7 +169,7 @@ impl OpenBlock {
         for number in rows {
             let row = number as usize;
             let start = batch.arena.len();
-            lines.append(row, &row_ids(ids, row), &mut batch.arena);
+            lines.append(row, &row_ids(ids, times, row), &mut batch.arena);
             let line = Text { start: at(start), len: at(batch.arena.len() - start) };
             let first = at(batch.metadata.len());
             metadata.advance(cursor, row);
@@ -186,8 +188,9 @@ impl OpenBlock {
     }
 }
 
-fn row_ids(ids: &[(TraceId, SpanId)], row: usize) -> RowIds {
-    ids.get(row).map_or_else(RowIds::default, |(trace, span)| RowIds::new(*trace, *span))
+fn row_ids(ids: &[(TraceId, SpanId)], times: &[i64], row: usize) -> RowIds {
+    let (trace, span) = ids.get(row).copied().unwrap_or_default();
+    RowIds::new(trace, span, times.get(row).copied().unwrap_or(0))
 }
 
 fn at(len: usize) -> u32 {

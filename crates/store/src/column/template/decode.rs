@@ -1,11 +1,13 @@
 //! Reads template columns: any value alone, and which values can contain a text without building them.
 
 use super::super::Decoded;
-use super::super::ints::read_u32s;
+use super::super::ints::{read_signed, read_u32s};
 use super::super::segment::{COLUMN_VALUES_MAX, SegmentReader};
 use super::super::text::TextColumn;
+use super::encode::{KeyPart, parts};
+use super::time::Stamp;
 use super::tokens::{is_digit, is_id_byte, is_plain_letter};
-use super::{MARKER_MIN, RowIds, SPAN, TRACE, WORD};
+use super::{RowIds, SPAN, TRACE, WORD};
 use crate::error::Damage;
 use memchr::memmem;
 
@@ -18,6 +20,8 @@ enum Part {
     Text(std::ops::Range<usize>),
     /// A slot: index into the column's slots.
     Slot(usize),
+    /// A time: how it is written, and the index into the column's times.
+    Time(Stamp, usize),
     Trace,
     Span,
 }
@@ -40,6 +44,8 @@ pub struct TemplateColumn {
     ranks: Vec<u32>,
     templates: Vec<Template>,
     slots: Vec<TextColumn>,
+    /// Differences to the times of the rows.
+    times: Vec<Vec<i64>>,
 }
 
 impl TemplateColumn {
@@ -73,8 +79,8 @@ impl TemplateColumn {
         for pieces in per_row {
             starts.push(starts.last().copied().unwrap_or(0) + pieces);
         }
-        let mut column =
-            Self { starts, codes, ranks, templates: Vec::with_capacity(templates), slots: Vec::new() };
+        let templates = Vec::with_capacity(templates);
+        let mut column = Self { starts, codes, ranks, templates, slots: Vec::new(), times: Vec::new() };
         for (key, used) in keys.into_iter().zip(used) {
             column.push_template(reader, key, used as usize)?;
         }
@@ -82,28 +88,27 @@ impl TemplateColumn {
     }
 
     fn push_template(&mut self, reader: &mut SegmentReader, key: Vec<u8>, used: usize) -> Decoded<()> {
-        let mut parts = Vec::new();
-        let mut start = 0;
-        let markers = key.iter().enumerate().filter(|(_, byte)| **byte >= MARKER_MIN);
-        for (at, marker) in markers {
-            if at > start {
-                parts.push(Part::Text(start..at));
-            }
-            start = at + 1;
-            parts.push(match *marker {
-                TRACE => Part::Trace,
-                SPAN => Part::Span,
-                _ => {
+        let (mut found, mut end) = (Vec::new(), 0);
+        for part in parts(&key) {
+            let start = end;
+            end += part.len();
+            found.push(match part {
+                KeyPart::Text(_) => Part::Text(start..end),
+                KeyPart::Marker(TRACE) => Part::Trace,
+                KeyPart::Marker(SPAN) => Part::Span,
+                KeyPart::Marker(_) => {
                     self.slots.push(TextColumn::read(reader, used)?);
                     Part::Slot(self.slots.len() - 1)
                 }
+                KeyPart::Time(stamp) => {
+                    let stamp = stamp.ok_or_else(|| Damage::new("a time is written in an unknown way"))?;
+                    self.times.push(read_signed(reader, used)?);
+                    Part::Time(stamp, self.times.len() - 1)
+                }
             });
         }
-        if start < key.len() {
-            parts.push(Part::Text(start..key.len()));
-        }
         let has_words = key.contains(&WORD);
-        self.templates.push(Template { key, parts, has_words });
+        self.templates.push(Template { key, parts: found, has_words });
         Ok(())
     }
 
@@ -127,6 +132,10 @@ impl TemplateColumn {
                         if let Some(slot) = self.slots.get(*slot) {
                             slot.append(*rank as usize, ids, out);
                         }
+                    }
+                    Part::Time(stamp, column) => {
+                        let apart = self.times.get(*column).and_then(|column| column.get(*rank as usize));
+                        stamp.write(ids.ts_ns.unwrap_or(0), apart.copied().unwrap_or(0), out);
                     }
                     Part::Trace => out.extend_from_slice(ids.trace.as_ref().map_or(&[], |id| &id[..])),
                     Part::Span => out.extend_from_slice(ids.span.as_ref().map_or(&[], |id| &id[..])),
@@ -194,9 +203,13 @@ impl Needle {
                 _ => false,
             })
         };
+        let in_time = |fixed: &[u8]| {
+            template.parts.iter().any(|part| matches!(part, Part::Time(stamp, _) if stamp.may_hold(fixed)))
+        };
+        let possible = |fixed: &Vec<u8>| holds(fixed) || in_time(fixed);
         if holds(&self.bytes) {
             Verdict::Always
-        } else if !self.crosses && !template.has_words && !self.fixed.iter().all(|part| holds(part)) {
+        } else if !self.crosses && !template.has_words && !self.fixed.iter().all(possible) {
             Verdict::Never
         } else {
             Verdict::Maybe
@@ -206,7 +219,8 @@ impl Needle {
 
 /// The parts of a needle that no slot but a word can hold: delimiters, and runs of letters with one that is not a hex
 /// digit. A slot covers a whole run of letters and digits or the digits of one, and is never empty, so neighbouring
-/// parts stand together in the template's text.
+/// parts stand together in the template's text. A time begins and ends with a digit, so they are not both in one and
+/// beside it.
 fn fixed_parts(needle: &[u8]) -> Vec<Vec<u8>> {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut joined = false;

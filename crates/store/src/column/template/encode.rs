@@ -1,11 +1,12 @@
 //! Finds the templates of a block of values and writes them.
 
 use super::super::KeyMap;
-use super::super::ints::write_u32s;
+use super::super::ints::{write_signed, write_u32s};
 use super::super::segment::SegmentWriter;
 use super::super::text::{write_plain, write_same, write_slot};
+use super::time::{STAMP_BYTES, Stamp};
 use super::tokens::{Tokenizer, Var};
-use super::{MARKER_MIN, RowIds, SPAN, TRACE, WORD};
+use super::{MARKER_MIN, RowIds, SPAN, TIME, TRACE, WORD};
 
 /// Templates of one block and tokeniser; further ones count as rare.
 const TEMPLATES_MAX: usize = 8192;
@@ -41,23 +42,71 @@ impl Template {
 
     /// The marker of each slot.
     pub(super) fn slots(&self) -> impl Iterator<Item = u8> {
-        self.key.iter().copied().filter(|byte| *byte >= MARKER_MIN && *byte != TRACE && *byte != SPAN)
+        parts(&self.key).filter_map(|part| match part {
+            KeyPart::Marker(TRACE | SPAN) | KeyPart::Text(_) => None,
+            KeyPart::Marker(marker) => Some(marker),
+            KeyPart::Time(_) => Some(TIME),
+        })
+    }
+
+    fn vars(&self, (slot, slots): (usize, usize)) -> impl Iterator<Item = Var> {
+        self.vars.iter().copied().skip(slot).step_by(slots.max(1))
     }
 
     /// Puts the values of slot `slot` of `slots` into `values`.
-    pub(super) fn values<'a>(
-        &self,
-        (slot, slots): (usize, usize),
-        all: &[Piece<'a>],
-        values: &mut Vec<&'a [u8]>,
-    ) {
+    fn values<'a>(&self, place: (usize, usize), all: &[Piece<'a>], values: &mut Vec<&'a [u8]>) {
         values.clear();
-        let vars = self.vars.iter().skip(slot).step_by(slots.max(1));
-        values.extend(self.pieces.iter().zip(vars).map(|(piece, var)| {
+        values.extend(self.pieces.iter().zip(self.vars(place)).map(|(piece, var)| {
             let text = all.get(*piece as usize).map_or(&[][..], |(text, _)| *text);
-            text.get(var.start as usize..var.end as usize).unwrap_or_default()
+            var.text(text)
         }));
     }
+}
+
+/// A part of a template's key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum KeyPart<'k> {
+    Text(&'k [u8]),
+    Marker(u8),
+    /// `None` when the key is damaged.
+    Time(Option<Stamp>),
+}
+
+impl KeyPart<'_> {
+    /// Bytes of the key that it takes.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Marker(_) => 1,
+            Self::Time(_) => 1 + STAMP_BYTES,
+        }
+    }
+}
+
+/// The parts of a template's key.
+pub(super) fn parts(key: &[u8]) -> impl Iterator<Item = KeyPart<'_>> {
+    let mut rest = key;
+    std::iter::from_fn(move || {
+        let (first, after) = rest.split_first()?;
+        let part = match *first {
+            TIME => {
+                let stamp = after.first_chunk::<STAMP_BYTES>();
+                rest = after.get(STAMP_BYTES..).unwrap_or_default();
+                return Some(KeyPart::Time(stamp.and_then(|bytes| Stamp::from_bytes(*bytes))));
+            }
+            marker @ MARKER_MIN.. => {
+                rest = after;
+                return Some(KeyPart::Marker(marker));
+            }
+            _ => {
+                let end = rest.iter().position(|byte| *byte >= MARKER_MIN).unwrap_or(rest.len());
+                let (text, after) = rest.split_at(end);
+                rest = after;
+                KeyPart::Text(text)
+            }
+        };
+        Some(part)
+    })
 }
 
 /// The templates that one tokeniser found.
@@ -150,7 +199,7 @@ impl<'a> Templates<'a> {
             let kept = kept.or_else(|| wide_map.get(*wide_code as usize).copied().filter(|at| *at != NONE));
             *code = kept.unwrap_or_else(|| {
                 let len = pieces.get(at as usize).map_or(0, |(piece, _)| piece.len());
-                whole.push(at, &[Var::new(0, len)]);
+                whole.push(at, &[Var::place(0, len)]);
                 whole_code
             });
         }
@@ -170,7 +219,8 @@ impl<'a> Templates<'a> {
         self.write_with(writer, |_, _| {});
     }
 
-    /// Appends the column and shows the values of each slot with its marker; pieces that are kept whole are no slot.
+    /// Appends the column and shows the values of each slot with its marker, but no times and no pieces that are
+    /// kept whole.
     pub(super) fn write_with(&self, writer: &mut SegmentWriter, mut see: impl FnMut(u8, &[&'a [u8]])) {
         write_u32s(writer, &self.per_row);
         writer.count(self.found.len());
@@ -184,6 +234,10 @@ impl<'a> Templates<'a> {
         for template in templates {
             let slots = template.slots().count();
             for (slot, marker) in template.slots().enumerate() {
+                if marker == TIME {
+                    write_signed(writer, &template.vars((slot, slots)).map(Var::units).collect::<Vec<_>>());
+                    continue;
+                }
                 template.values((slot, slots), &self.pieces, &mut values);
                 see(marker, &values);
                 match values.first() {

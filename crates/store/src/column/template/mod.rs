@@ -11,6 +11,7 @@
 mod decode;
 mod encode;
 mod masks;
+mod time;
 mod tokens;
 mod words;
 
@@ -29,6 +30,8 @@ pub(crate) const WORD: u8 = 0xFD;
 pub(crate) const TRACE: u8 = 0xFC;
 /// The row's span id in hex: nothing is stored.
 pub(crate) const SPAN: u8 = 0xFB;
+/// The row's time, written as the [`STAMP_BYTES`](time::STAMP_BYTES) bytes behind it say: the difference is stored.
+pub(crate) const TIME: u8 = 0xFA;
 /// Bytes from here on are markers.
 pub(crate) const MARKER_MIN: u8 = 0xF8;
 

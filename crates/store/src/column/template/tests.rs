@@ -51,11 +51,57 @@ fn the_ids_of_the_row_are_not_stored_again() {
     let lines: Vec<String> =
         ids.iter().map(|(trace, span)| format!("trace={trace} span={span} ok")).collect();
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
-    let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span)).collect();
+    let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span, 0)).collect();
     check(&values, &ids);
     let mut writer = SegmentWriter::new();
     Templates::find(&values, &ids).write(&mut writer);
     assert!(writer.finish().len() < 100);
+}
+
+fn in_zone(ts_ns: i64, at: u32) -> (String, String) {
+    let row = RowIds::new(TraceId::default(), SpanId::default(), ts_ns);
+    let mut stamp = Vec::new();
+    let found = super::time::read(b"2026-11-21T17:00:12.345", 1_795_280_412_345_000_000);
+    if let Some(found) = found {
+        found.stamp.write(row.ts_ns.unwrap_or(0), i64::from(at % 7) * 13, &mut stamp);
+    }
+    let text = String::from_utf8_lossy(&stamp).into_owned();
+    (text.clone(), format!("{text}Z INFO job-{at} took 17:00:{:02}.5 in {}ms", at % 61, at * 3))
+}
+
+#[test]
+fn the_time_of_the_row_is_not_stored_again() {
+    let times = |at: u32| 1_795_280_412_345_000_000 + i64::from(at) * 7_919_000_000;
+    let rows: Vec<(RowIds, String, String)> = (0..900)
+        .map(|at| {
+            let (stamp, line) = in_zone(times(at), at);
+            (RowIds::new(TraceId::default(), SpanId::default(), times(at)), stamp, line)
+        })
+        .collect();
+    let lines: Vec<String> = rows.iter().map(|(_, _, line)| line.clone()).collect();
+    let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    let ids: Vec<RowIds> = rows.iter().map(|(ids, ..)| *ids).collect();
+    check(&values, &ids);
+    check_words(&lines, &ids, &["INFOS", "12345"]);
+    let column = column(&values, &ids);
+    for needle in ["Z INFO", "T17", ":", "-", " ", ".", "T", "12.3", "2026-11-21T17:00:12.345Z INFO"] {
+        let verdicts = column.verdicts(&Needle::new(needle.as_bytes()));
+        for (at, line) in lines.iter().enumerate() {
+            let found = line.contains(needle);
+            match column.judge(at, &verdicts) {
+                Verdict::Never => assert!(!found, "{needle:?} lost {line:?}"),
+                Verdict::Always => assert!(found, "{needle:?} invented in {line:?}"),
+                Verdict::Maybe => {}
+            }
+        }
+    }
+    let never = column.verdicts(&Needle::new(b"ERROR"));
+    assert!((0..lines.len()).all(|at| column.judge(at, &never) == Verdict::Never));
+    let stamps: Vec<&[u8]> = rows.iter().map(|(_, stamp, _)| stamp.as_bytes()).collect();
+    let mut writer = SegmentWriter::new();
+    Templates::find(&stamps, &ids).write(&mut writer);
+    let bytes = writer.finish().len();
+    assert!(bytes < 500, "{bytes} bytes for 900 times");
 }
 
 #[test]
@@ -156,7 +202,7 @@ fn the_words_of_templates_are_those_of_the_lines() {
         .zip(&plain)
         .map(|((trace, span), line)| format!("{line} {trace} x_{trace} {span} span_{span}"))
         .collect();
-    let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span)).collect();
+    let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span, 0)).collect();
     check_words(&traced, &ids, &["xs_", "spans"]);
     let ragged: Vec<String> =
         traced.iter().map(|line| format!("{} {line}", "y ".repeat(line.len() % 97))).collect();

@@ -1,7 +1,8 @@
 //! Cuts a piece of text into what stays in the template and what goes into slots.
 
 use super::masks::{Masks, Run};
-use super::{DIGITS, HEX, MARKER_MIN, SPAN, TRACE, WORD};
+use super::time;
+use super::{DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
 use model::{SpanId, TraceId};
 
 /// Longest run of digits that a number column takes.
@@ -11,20 +12,23 @@ pub(super) const HEX_MIN: usize = 4;
 /// A run of letters and digits that changes between the two more often is kept as one slot.
 const TURNS_MAX: usize = 3;
 
-/// The ids of a row, as they may stand in its text.
+/// The ids and the time of a row, as they may stand in its text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RowIds {
     /// Lower-case hex; `None` when the row has no trace id.
     pub trace: Option<[u8; 32]>,
     /// Lower-case hex; `None` when the row has no span id.
     pub span: Option<[u8; 16]>,
+    /// Unix time, nanoseconds; `None` when the row has none.
+    pub ts_ns: Option<i64>,
 }
 
 impl RowIds {
-    /// The hex forms of the ids.
+    /// The hex forms of the ids, and the time.
     #[must_use]
-    pub fn new(trace: TraceId, span: SpanId) -> Self {
-        Self { trace: (!trace.is_none()).then(|| hex(trace.0)), span: (!span.is_none()).then(|| hex(span.0)) }
+    pub fn new(trace: TraceId, span: SpanId, ts_ns: i64) -> Self {
+        let trace = (!trace.is_none()).then(|| hex(trace.0));
+        Self { trace, span: (!span.is_none()).then(|| hex(span.0)), ts_ns: Some(ts_ns) }
     }
 }
 
@@ -129,17 +133,28 @@ fn parts_of(run: &[u8], has: (bool, bool, bool), take: &mut impl FnMut(Part, usi
     }
 }
 
-/// Where a slot's value stands in its piece.
+/// Where a slot's value stands in its piece, or how far a time is from its record's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Var {
-    pub(super) start: u32,
-    pub(super) end: u32,
-}
+pub(super) struct Var(u64);
 
 impl Var {
-    pub(super) fn new(start: usize, end: usize) -> Self {
-        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: place(start), end: place(end) }
+    pub(super) fn place(start: usize, end: usize) -> Self {
+        let at = |at| u64::from(u32::try_from(at).unwrap_or(u32::MAX));
+        Self(at(end) << 32 | at(start))
+    }
+
+    pub(super) fn text(self, piece: &[u8]) -> &[u8] {
+        let (start, end) = (self.0 & u64::from(u32::MAX), self.0 >> 32);
+        let at = |at| usize::try_from(at).unwrap_or(usize::MAX);
+        piece.get(at(start)..at(end)).unwrap_or_default()
+    }
+
+    fn apart(units: i64) -> Self {
+        Self(units.cast_unsigned())
+    }
+
+    pub(super) fn units(self) -> i64 {
+        self.0.cast_signed()
     }
 }
 
@@ -183,7 +198,10 @@ impl Tokenizer {
             if run.digit {
                 self.longest_with_digit = self.longest_with_digit.max(run.end - run.start);
             }
-            if wide || run.digit || !run.plain && run.end - run.start >= HEX_MIN {
+            if let Some((start, end)) = self.time(piece, kept, run, ids) {
+                (at, kept) = (end, end);
+                self.longest_with_digit = self.longest_with_digit.max(end - start);
+            } else if wide || run.digit || !run.plain && run.end - run.start >= HEX_MIN {
                 push(&mut self.key, piece, kept, run.start);
                 self.take(piece, run, wide, ids);
                 kept = run.end;
@@ -191,6 +209,22 @@ impl Tokenizer {
         }
         self.key.extend_from_slice(&piece[kept..]);
         true
+    }
+
+    /// Takes the time that begins in `run`, with the text from `kept` before it; returns where it stands.
+    fn time(&mut self, piece: &[u8], kept: usize, run: Run, ids: &RowIds) -> Option<(usize, usize)> {
+        let (len, after) = (run.end - run.start, piece.get(run.end));
+        let start = match (len, after) {
+            (4, Some(b'-')) | (2, Some(b'/' | b':')) if !run.letter => run.start,
+            (5, Some(b' ')) if run.digit && run.plain && !is_digit(piece[run.start]) => run.start + 1,
+            _ => return None,
+        };
+        let found = time::read(piece.get(start..)?, ids.ts_ns?)?;
+        push(&mut self.key, piece, kept, start);
+        self.key.push(TIME);
+        self.key.extend_from_slice(&found.stamp.to_bytes());
+        self.vars.push(Var::apart(found.apart));
+        Some((start, start + found.len))
     }
 
     fn take(&mut self, piece: &[u8], run: Run, wide: bool, ids: &RowIds) {
@@ -210,7 +244,7 @@ impl Tokenizer {
                 Part::Letters if wide => WORD,
                 Part::Letters => return key.extend_from_slice(text),
             });
-            vars.push(Var::new(run.start + at, run.start + at + text.len()));
+            vars.push(Var::place(run.start + at, run.start + at + text.len()));
         });
     }
 }

@@ -3,8 +3,9 @@
 
 use super::super::line_filter::LineFilterBuilder;
 use super::super::segment::SegmentWriter;
-use super::encode::Templates;
-use super::{DIGITS, MARKER_MIN, RowIds, SPAN};
+use super::encode::{KeyPart, Templates, parts};
+use super::time::{self, Stamp};
+use super::{DIGITS, RowIds, SPAN};
 
 impl Templates<'_> {
     /// Appends the column and adds every part of the values to `filter` but the trace ids of their rows; `ids` as in
@@ -20,16 +21,43 @@ impl Templates<'_> {
             ids.get(row as usize).copied().unwrap_or_default()
         };
         let Some((whole, templates)) = self.found.split_last() else { return };
+        let mut stamps = Vec::new();
         for template in templates {
-            template.key.split(|byte| *byte >= MARKER_MIN).for_each(|text| filter.add_text(text, None));
-            if template.key.contains(&SPAN) {
-                let spans = template.pieces.iter().filter_map(|piece| ids_of(*piece).span);
-                spans.for_each(|span| filter.add_word(&span));
+            for part in parts(&template.key) {
+                match part {
+                    KeyPart::Text(text) => filter.add_text(text, None),
+                    KeyPart::Time(stamp) => stamps.extend(stamp.filter(|stamp| !stamps.contains(stamp))),
+                    KeyPart::Marker(SPAN) => {
+                        let spans = template.pieces.iter().filter_map(|piece| ids_of(*piece).span);
+                        spans.for_each(|span| filter.add_word(&span));
+                    }
+                    KeyPart::Marker(_) => {}
+                }
             }
         }
+        add_times(&stamps, ids, filter);
         for piece in &whole.pieces {
             let text = self.pieces.get(*piece as usize).map_or(&[][..], |(text, _)| *text);
             filter.add_text(text, ids_of(*piece).trace.as_ref().map(|trace| &trace[..]));
         }
+    }
+}
+
+/// Adds what can stand in times near those of the rows: every number that could, rather than each row's.
+fn add_times(stamps: &[Stamp], ids: &[RowIds], filter: &mut LineFilterBuilder) {
+    if stamps.is_empty() {
+        return;
+    }
+    let times = || ids.iter().filter_map(|ids| ids.ts_ns);
+    let years = times().min().map_or(0, time::year_of) - 1..=times().max().map_or(0, time::year_of) + 1;
+    years.for_each(|year| filter.add_digits(format!("{year:04}").as_bytes()));
+    (0..60).for_each(|value| filter.add_digits(format!("{value:02}").as_bytes()));
+    if stamps.iter().any(|stamp| stamp.has_day_of_year()) {
+        let days = (1..=12).flat_map(|month| (1..=31).map(move |day| month * 100 + day));
+        days.for_each(|day| filter.add_digits(format!("{day:04}").as_bytes()));
+    }
+    for stamp in stamps {
+        filter.any_number(stamp.digits());
+        stamp.words().for_each(|word| filter.add_word(word));
     }
 }
