@@ -112,7 +112,7 @@ fn kubernetes(rng: &mut Rng) -> Made {
             "scheduler.go:314] \"Successfully bound pod to node\" pod=\"prod/{service}-{pod:09x}\""
         )?,
         _ => {
-            write!(out, "httplog.go:134] \"HTTP\" verb=\"{verb}\" URI=\"/api/v1/pods/{service}-{pod:09x}\"")?
+            write!(out, "httplog.go:134] \"HTTP\" verb=\"{verb}\" URI=\"/api/v1/pods/{service}-{pod:09x}\"")?;
         }
     }
     write!(out, " node=\"node-{}\" latency=\"{}ms\" resp=200", rng.below(50), rng.below(500))?;
@@ -185,7 +185,7 @@ fn main() -> Result<(), Error> {
     let each = |work: &dyn Fn(&[u8])| bodies.iter().for_each(|body| work(body));
     measure("decode", all, repeats, || each(&|body| drop(black_box(decode_push_protobuf(body)))))?;
     measure("snappy alone", all, repeats, || {
-        each(&|body| drop(black_box(compress::snappy(body, BODY_BYTES_MAX))))
+        each(&|body| drop(black_box(compress::snappy(body, BODY_BYTES_MAX))));
     })?;
     for ((name, _), lines) in MIXES.iter().zip(&lines) {
         let work = || lines.iter().for_each(|line| _ = black_box(level_of_line(line.as_bytes())));

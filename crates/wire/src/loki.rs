@@ -3,6 +3,7 @@
 //!
 //! Source: Loki's public HTTP API and configuration documentation.
 
+mod chunk;
 mod fields;
 mod json;
 mod labels;

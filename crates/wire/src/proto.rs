@@ -100,23 +100,21 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if let Some(first) = rest.first().filter(|byte| **byte < 0x80) {
-            self.at += 1;
-            return Ok(u64::from(*first));
-        }
-        let mut value = 0_u64;
-        for (index, byte) in rest.iter().take(10).enumerate() {
-            if index == 9 && *byte > 1 {
-                break;
+        match self.bytes.get(self.at..) {
+            Some([only, ..]) if *only < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*only))
             }
-            value |= u64::from(byte & 0x7F) << (7 * index);
-            if byte & 0x80 == 0 {
-                self.at += index + 1;
-                return Ok(value);
+            Some([low, high, ..]) if *high < 0x80 => {
+                self.at += 2;
+                Ok(u64::from(*low & 0x7F) | u64::from(*high) << 7)
+            }
+            rest => {
+                let (value, len) = long_varint(rest.unwrap_or_default())?;
+                self.at += len;
+                Ok(value)
             }
         }
-        Err(malformed("a number is cut off or too long"))
     }
 
     #[inline]
@@ -126,6 +124,21 @@ impl<'a> Reader<'a> {
         self.at += N;
         Ok(*taken)
     }
+}
+
+/// The varint that `bytes` begin with, and its length.
+fn long_varint(bytes: &[u8]) -> Result<(u64, usize), WireError> {
+    let mut value = 0_u64;
+    for (index, byte) in bytes.iter().take(10).enumerate() {
+        if index == 9 && *byte > 1 {
+            break;
+        }
+        value |= u64::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok((value, index + 1));
+        }
+    }
+    Err(malformed("a number is cut off or too long"))
 }
 
 #[cold]

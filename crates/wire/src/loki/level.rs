@@ -1,46 +1,66 @@
 //! The level of a log record: from fields that name it, else from the words of its line.
 
-use super::fields::{json_level, logfmt_level};
-use wide::u8x32;
+use super::chunk::{bits, chunks, opens_word};
+use super::fields::{LEVEL_FIELDS, json_level, logfmt_level};
 
 /// The level of a record that says nothing of it.
 pub(super) const UNKNOWN: &str = "unknown";
 
-/// The longest word that stands for a level.
-const WORD_BYTES_MAX: usize = "information".len();
-
 /// The canonical spelling of a level; `None` for a word that is none.
 #[must_use]
 pub fn normalize_level(word: &[u8]) -> Option<&'static str> {
-    match lower(word, &mut [0; WORD_BYTES_MAX])? {
-        b"trc" => Some("trace"),
-        b"dbg" => Some("debug"),
-        b"inf" | b"information" => Some("info"),
-        b"wrn" => Some("warn"),
-        word => whole_word(word),
+    const TRC: u128 = packed(b"trc");
+    const DBG: u128 = packed(b"dbg");
+    const INF: u128 = packed(b"inf");
+    const INFORMATION: u128 = packed(b"information");
+    const WRN: u128 = packed(b"wrn");
+    if word.len() > PACKED_BYTES_MAX {
+        return None;
+    }
+    match packed(word) {
+        TRC => Some("trace"),
+        DBG => Some("debug"),
+        INF | INFORMATION => Some("info"),
+        WRN => Some("warn"),
+        word => level_of_word(word),
     }
 }
 
 /// The level of a word that is looked for in text too: the other short forms are too common in other words' stead.
-fn whole_word(lower: &[u8]) -> Option<&'static str> {
-    match lower {
-        b"trace" => Some("trace"),
-        b"debug" => Some("debug"),
-        b"info" => Some("info"),
-        b"warn" | b"warning" => Some("warn"),
-        b"err" | b"error" => Some("error"),
-        b"critical" => Some("critical"),
-        b"fatal" => Some("fatal"),
+fn level_of_word(word: u128) -> Option<&'static str> {
+    const TRACE: u128 = packed(b"trace");
+    const DEBUG: u128 = packed(b"debug");
+    const INFO: u128 = packed(b"info");
+    const WARN: u128 = packed(b"warn");
+    const WARNING: u128 = packed(b"warning");
+    const ERR: u128 = packed(b"err");
+    const ERROR: u128 = packed(b"error");
+    const CRITICAL: u128 = packed(b"critical");
+    const FATAL: u128 = packed(b"fatal");
+    match word {
+        TRACE => Some("trace"),
+        DEBUG => Some("debug"),
+        INFO => Some("info"),
+        WARN | WARNING => Some("warn"),
+        ERR | ERROR => Some("error"),
+        CRITICAL => Some("critical"),
+        FATAL => Some("fatal"),
         _ => None,
     }
 }
 
-/// The word in lower case; `None` when it is longer than any level.
-fn lower<'a>(word: &[u8], into: &'a mut [u8; WORD_BYTES_MAX]) -> Option<&'a [u8]> {
-    let into = into.get_mut(..word.len())?;
-    into.copy_from_slice(word);
-    into.make_ascii_lowercase();
-    Some(into)
+/// Bytes that a packed word has room for.
+const PACKED_BYTES_MAX: usize = 16;
+
+/// A word of at most [`PACKED_BYTES_MAX`] bytes as a number that is equal for words of letters that differ in case only,
+/// and for no others.
+const fn packed(word: &[u8]) -> u128 {
+    let (mut number, mut at) = (0, 0);
+    while at < word.len() {
+        number = number << 8 | (word[at] | 0x20) as u128;
+        at += 1;
+    }
+    number
 }
 
 /// The level of an OTLP severity number.
@@ -60,50 +80,33 @@ pub fn level_of_severity_number(number: i32) -> &'static str {
 /// The level that a line tells: by a field, if it is JSON or logfmt, else by the first word that is a level.
 #[must_use]
 pub fn level_of_line(line: &[u8]) -> &'static str {
-    let field =
-        if line.trim_ascii_start().first() == Some(&b'{') { json_level(line) } else { logfmt_level(line) };
-    field.and_then(normalize_level).or_else(|| first_word(line)).unwrap_or(UNKNOWN)
+    let is_json = line.trim_ascii_start().first() == Some(&b'{');
+    let level = if is_json { json_level(line).and_then(normalize_level) } else { None };
+    level.or_else(|| level_of_text(line, !is_json)).unwrap_or(UNKNOWN)
 }
 
-/// Bytes that are classed at a time.
-const CHUNK_BYTES: usize = 32;
-
-/// Which bytes of a chunk are what to the words, the lowest bit for the first.
-struct Chunk {
-    /// A word may begin after it.
-    opens: u32,
-    /// One of the words begins with it.
-    first: u32,
-    /// It is the second letter of one of the words.
-    second: u32,
-}
-
-impl Chunk {
-    fn of(bytes: &[u8; CHUNK_BYTES]) -> Self {
-        let bytes = u8x32::new(*bytes);
-        let lower = bytes | u8x32::splat(0x20);
-        let is = |in_bytes: u8x32, byte: u8| in_bytes.simd_eq(u8x32::splat(byte));
-        // Two bytes that differ by one bit are one comparison: `[` and `{`, blank and `(`.
-        let opens = is(lower, b'{')
-            | is(bytes & u8x32::splat(!0x08), b' ')
-            | is(bytes, b'"')
-            | is(bytes, b'=')
-            | is(bytes, b'\t')
-            | is(bytes, b'\n');
-        let any =
-            |letters: &[u8]| letters.iter().fold(u8x32::splat(0), |found, letter| found | is(lower, *letter));
-        Self {
-            opens: opens.to_bitmask(),
-            first: any(b"tdiwecf").to_bitmask(),
-            second: any(b"rena").to_bitmask(),
+/// The level that a logfmt field tells, if `has_fields`, else the first word that is a level.
+fn level_of_text(line: &[u8], has_fields: bool) -> Option<&'static str> {
+    let (mut field, mut word) = (None, None);
+    // Only fields that come before it in the list of fields are looked for.
+    let mut rank_end = if has_fields { LEVEL_FIELDS.len() } else { 0 };
+    for (start, chunk) in chunks(line) {
+        for at in bits(if rank_end > 0 { chunk.field_ends() } else { 0 }) {
+            if let Some((rank, value)) = logfmt_level(line, start + at).filter(|(rank, _)| *rank < rank_end) {
+                (rank_end, field) = (rank, normalize_level(value));
+            }
+        }
+        if rank_end == 0 && field.is_some() {
+            break;
+        }
+        if word.is_none() {
+            word = bits(chunk.words()).find_map(|at| word_at(line, start + at));
+        }
+        if rank_end == 0 && word.is_some() {
+            break;
         }
     }
-
-    /// Where words may begin, given whether one may at the first byte.
-    fn candidates(&self, opened: bool) -> u32 {
-        let unknown_after_last = 1 << (CHUNK_BYTES - 1);
-        (self.opens << 1 | u32::from(opened)) & self.first & (self.second >> 1 | unknown_after_last)
-    }
+    field.or(word)
 }
 
 fn closes(byte: u8) -> bool {
@@ -113,30 +116,14 @@ fn closes(byte: u8) -> bool {
     )
 }
 
-/// The level of the first word that is one.
-fn first_word(line: &[u8]) -> Option<&'static str> {
-    let (chunks, rest) = line.as_chunks();
-    let mut last = [0; CHUNK_BYTES];
-    last[..rest.len()].copy_from_slice(rest);
-    let mut opened = true;
-    for (index, bytes) in chunks.iter().chain([&last]).enumerate() {
-        let chunk = Chunk::of(bytes);
-        let mut candidates = chunk.candidates(opened);
-        while candidates != 0 {
-            let at = index * CHUNK_BYTES + candidates.trailing_zeros() as usize;
-            if let Some(level) = word_at(&line[at..]) {
-                return Some(level);
-            }
-            candidates &= candidates - 1;
-        }
-        opened = chunk.opens >> (CHUNK_BYTES - 1) == 1;
+/// The level of the whole word that begins at `at`.
+fn word_at(line: &[u8], at: usize) -> Option<&'static str> {
+    let (before, rest) = line.split_at_checked(at)?;
+    if !before.last().is_none_or(|byte| opens_word(*byte)) {
+        return None;
     }
-    None
-}
-
-fn word_at(rest: &[u8]) -> Option<&'static str> {
-    let len = rest.iter().take(WORD_BYTES_MAX + 1).take_while(|byte| !closes(**byte)).count();
-    whole_word(lower(&rest[..len], &mut [0; WORD_BYTES_MAX])?)
+    let len = rest.iter().take(PACKED_BYTES_MAX).take_while(|byte| !closes(**byte)).count();
+    level_of_word(packed(&rest[..len]))
 }
 
 #[cfg(test)]
@@ -170,9 +157,39 @@ mod tests {
             ("level=emerg", "unknown"),
             ("level=infoX error", "error"),
             ("", "unknown"),
+            ("lvl=debug level=info", "info"),
+            ("lvl=dbg level=x warn", "warn"),
+            ("warn xlevel=info", "warn"),
+            ("warn ==level=info", "warn"),
+            ("warn severity_text=info", "info"),
+            ("warn aseverity_text=info", "warn"),
+            ("info SEVERITY_TEXT=\"error\"", "error"),
+            ("level=informational x", "unknown"),
+            ("= =level", "unknown"),
         ];
         for (line, expected) in cases {
             assert_eq!(level_of_line(line.as_bytes()), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn where_in_a_line_a_level_stands_does_not_matter() {
+        let parts = [
+            (" error ", "error"),
+            ("=Fatal", "fatal"),
+            ("\tCRITICAL:", "critical"),
+            (" aserror ", "unknown"),
+            (" lvl=dbg", "debug"),
+            (" severity_text=wrn ", "warn"),
+            (" xlvl=dbg ", "unknown"),
+        ];
+        for (part, expected) in parts {
+            for (before, after) in (0..100).flat_map(|before| [0, 1, 40].map(|after| (before, after))) {
+                let line = format!("{}{part}{}", "-".repeat(before), "-".repeat(after));
+                let cut = after > 0 && !part.ends_with([' ', ':']);
+                let expected = if cut { "unknown" } else { expected };
+                assert_eq!(level_of_line(line.as_bytes()), expected, "{line:?}");
+            }
         }
     }
 }

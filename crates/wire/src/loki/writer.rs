@@ -9,7 +9,6 @@ use crate::limits::ATTRIBUTES_PER_RECORD_MAX;
 use memchr::memmem::Finder;
 use model::{Labels, LogBatch, LogEntry, SpanId, Text, TraceId};
 use std::borrow::Cow;
-use std::str::FromStr;
 
 /// The structured metadata that carries the level.
 const DETECTED_LEVEL: &str = "detected_level";
@@ -182,13 +181,16 @@ impl Writer {
         let LogBatch { arena, entries, .. } = &mut self.out.batch;
         let mut traced = Vec::new();
         let untraced = entries.iter_mut().filter(|entry| entry.trace_id.is_none());
-        ids_in_lines(arena, untraced, "trace", 32, |entry, digits| {
-            entry.trace_id = found(digits);
+        ids_in_lines(arena, untraced, "trace", 32, |entry, id| {
+            entry.trace_id = TraceId(id.to_be_bytes());
             traced.push(entry);
         });
         let spanless =
             traced.into_iter().filter(|entry| !entry.trace_id.is_none() && entry.span_id.is_none());
-        ids_in_lines(arena, spanless, "span", 16, |entry, digits| entry.span_id = found(digits));
+        ids_in_lines(arena, spanless, "span", 16, |entry, id| {
+            let [_, _, _, _, _, _, _, _, low @ ..] = id.to_be_bytes();
+            entry.span_id = SpanId(low);
+        });
         self.out
     }
 }
@@ -200,7 +202,7 @@ fn ids_in_lines<'a>(
     mut entries: impl Iterator<Item = &'a mut LogEntry>,
     name: &str,
     digits_max: usize,
-    mut found: impl FnMut(&'a mut LogEntry, &[u8]),
+    mut found: impl FnMut(&'a mut LogEntry, u128),
 ) {
     let mut next = entries.next();
     // The first letter comes in both cases.
@@ -213,17 +215,13 @@ fn ids_in_lines<'a>(
         let Some(entry) = next.take() else { return };
         let rest = arena.get(at + name.len()..line_ends(entry)).unwrap_or_default();
         match hex_id(rest, digits_max).filter(|_| at >= entry.line.start as usize) {
-            Some(digits) => {
-                found(entry, digits);
+            Some(id) => {
+                found(entry, id);
                 next = entries.next();
             }
             None => next = Some(entry),
         }
     }
-}
-
-fn found<Id: FromStr + Default>(digits: &[u8]) -> Id {
-    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 /// `trace_id`, `traceId`, `TraceID`, `traceid`.
