@@ -1,108 +1,114 @@
-//! Integer columns: constant, varints, packed bytes under zstd, or `pco` latents, whichever is smallest.
+//! Integer columns: constant, varints, packed bits, packed bytes under zstd, or `pco` latents.
 //!
-//! `pco` (<https://github.com/pcodec/pcodec>) finds bins, deltas and common divisors: timestamps in nanoseconds that
-//! were milliseconds once, counters, codes of skewed dictionaries. zstd over packed bytes wins where the sequence
-//! repeats (frames of a stack trace).
+//! Packed bits are several times cheaper than the two forms behind them, which a sample must promise to be clearly
+//! smaller. `pco` (<https://github.com/pcodec/pcodec>) finds bins: timestamps in nanoseconds that were milliseconds
+//! once, codes of skewed dictionaries. zstd over packed bytes wins where the sequence repeats (frames of a stack trace).
 
+mod bits;
+mod sample;
+
+use self::sample::Sample;
 use super::Decoded;
 use super::segment::{COLUMN_VALUES_MAX, SegmentReader, SegmentWriter, compress, decompress};
 use crate::codec::put_varint;
 use crate::error::Damage;
 use pco::standalone::{simple_compress, simple_decompress_into};
-use pco::{ChunkConfig, DeltaSpec};
+use pco::{ChunkConfig, DeltaSpec, ModeSpec};
 
 const CONSTANT: u64 = 0;
 const VARINTS: u64 = 1;
 const PCO: u64 = 2;
 const PACKED: u64 = 3;
+const BITS: u64 = 4;
 
 /// Shorter columns are varints: the other forms cost more in headers.
+const BITS_VALUES_MIN: usize = 48;
+/// Shorter columns are not tried denser than packed bits.
+const DENSE_VALUES_MIN: usize = 256;
+/// A denser form must be smaller than packed bits by one part in so many.
+const GAIN: u64 = 5;
+/// Floats: shorter columns are stored as they are.
 const PCO_VALUES_MIN: usize = 48;
 /// Wider integers are not tried as packed bytes.
 const PACKED_WIDTH_MAX: usize = 4;
 /// `pco` level, of 0 to 12.
 const PCO_LEVEL: usize = 5;
-/// In longer columns a sample of so many runs, so many values together, decides between the dense forms.
-const SAMPLE_RUNS: usize = 4;
-const SAMPLED_VALUES: usize = 2048;
-/// Neighbours looked at to see whether differences are smaller than values.
-const SAMPLE_VALUES: usize = 1024;
+
+/// What columns of integers are made of.
+pub trait Int: Copy + Ord + Into<u64> {}
+
+impl<T: Copy + Ord + Into<u64>> Int for T {}
 
 /// Appends `values` to the segment; the count is the caller's to remember.
-pub fn write_ints(writer: &mut SegmentWriter, values: &[u64]) {
-    let first = values.first().copied().unwrap_or(0);
-    if values.iter().all(|value| *value == first) {
-        writer.number(CONSTANT);
-        writer.number(first);
-        return;
-    }
-    let (mode, bytes) = match values.len() {
-        ..PCO_VALUES_MIN => (VARINTS, None),
-        _ if width(values) > PACKED_WIDTH_MAX => (PCO, latents(values)),
-        PCO_VALUES_MIN..=SAMPLED_VALUES => dense(values),
-        _ if dense(&sample(values)).0 == PACKED => (PACKED, pack(values)),
-        _ => (PCO, latents(values)),
-    };
-    let Some(bytes) = bytes else {
+pub fn write_ints<T: Int>(writer: &mut SegmentWriter, values: &[T]) {
+    let first = values.first().copied();
+    if values.iter().all(|value| Some(*value) == first) {
+        write_repeated(writer, first.map_or(0, Into::into));
+    } else if values.len() < BITS_VALUES_MIN {
         writer.number(VARINTS);
         for value in values {
-            put_varint(&mut writer.text, *value);
+            put_varint(&mut writer.text, (*value).into());
         }
-        return;
-    };
-    writer.number(mode);
-    if mode == PACKED {
-        writer.count(width(values));
+    } else if let Some((mode, bytes)) = dense(values) {
+        writer.number(mode);
+        if mode == PACKED {
+            writer.count(width(values));
+        }
+        writer.count(bytes.len());
+        writer.raw.extend_from_slice(&bytes);
+    } else {
+        writer.number(BITS);
+        bits::write(writer, values);
     }
-    writer.count(bytes.len());
-    writer.raw.extend_from_slice(&bytes);
 }
 
-/// The smaller of the dense forms.
-fn dense(values: &[u64]) -> (u64, Option<Vec<u8>>) {
-    let (packed, latents) = (pack(values), latents(values));
-    let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(usize::MAX, Vec::len);
-    if len(&packed) < len(&latents) { (PACKED, packed) } else { (PCO, latents) }
+/// Appends a column that has nothing but `value`.
+pub(crate) fn write_repeated(writer: &mut SegmentWriter, value: u64) {
+    writer.number(CONSTANT);
+    writer.number(value);
 }
 
-/// Runs of the values that stand for all.
-fn sample(values: &[u64]) -> Vec<u64> {
-    let run = SAMPLED_VALUES / SAMPLE_RUNS;
-    let step = (values.len() / SAMPLE_RUNS).max(run);
-    values.chunks(step).flat_map(|part| part.get(..run).unwrap_or(part)).copied().collect()
-}
-
-fn latents(values: &[u64]) -> Option<Vec<u8>> {
-    let delta = if deltas_are_smaller(values) { DeltaSpec::TryConsecutive(1) } else { DeltaSpec::NoOp };
-    let config = ChunkConfig::default().with_compression_level(PCO_LEVEL).with_delta_spec(delta);
-    simple_compress(values, &config).ok()
-}
-
-/// Whether neighbours are closer to each other than to zero, by the bits of a sample; `pco` finds the same out by
-/// compressing several times.
-fn deltas_are_smaller(values: &[u64]) -> bool {
-    let bits = |value: u64| u64::from(64 - value.leading_zeros());
-    let min = values.iter().copied().min().unwrap_or(0);
-    let step = (values.len() / SAMPLE_VALUES).max(1);
-    let (mut plain, mut delta) = (0, 0);
-    for pair in values.windows(2).step_by(step) {
-        plain += bits(pair[1] - min);
-        delta += bits(pair[1].abs_diff(pair[0])) + 1;
+/// A form that is clearly smaller than packed bits.
+fn dense<T: Int>(values: &[T]) -> Option<(u64, Vec<u8>)> {
+    if values.len() < DENSE_VALUES_MIN {
+        return None;
     }
-    delta < plain
+    let sample = Sample::of(values);
+    let wanted_bits = sample.packed_bits - sample.packed_bits / GAIN;
+    let fits = |bytes: &Vec<u8>, bits: u64| bytes.len() as u64 * 8 <= bits;
+    if sample.repeats && width(values) <= PACKED_WIDTH_MAX {
+        let packed = pack(values).filter(|packed| fits(packed, wanted_bits.min(sample.latent_bits)));
+        if let Some(packed) = packed {
+            return Some((PACKED, packed));
+        }
+    }
+    if sample.latent_bits > wanted_bits {
+        return None;
+    }
+    let latents = latents(values, sample).filter(|latents| fits(latents, sample.packed_bits))?;
+    Some((PCO, latents))
+}
+
+fn latents<T: Int>(values: &[T], sample: Sample) -> Option<Vec<u8>> {
+    // `pco` would find both out by compressing several times.
+    let delta = if sample.deltas { DeltaSpec::TryConsecutive(1) } else { DeltaSpec::NoOp };
+    let mode = if sample.stepped { ModeSpec::Auto } else { ModeSpec::Classic };
+    let config = ChunkConfig::default().with_compression_level(PCO_LEVEL);
+    let wide: Vec<u64> = values.iter().map(|value| (*value).into()).collect();
+    simple_compress(&wide, &config.with_delta_spec(delta).with_mode_spec(mode)).ok()
 }
 
 /// Bytes that the largest value needs.
-fn width(values: &[u64]) -> usize {
-    let max = values.iter().copied().max().unwrap_or(0);
-    (8 - max.leading_zeros() as usize / 8).max(1)
+fn width<T: Int>(values: &[T]) -> usize {
+    let max = values.iter().max().copied().map_or(0, Into::into);
+    (bits::bits(max).div_ceil(8) as usize).max(1)
 }
 
-fn pack(values: &[u64]) -> Option<Vec<u8>> {
+fn pack<T: Int>(values: &[T]) -> Option<Vec<u8>> {
     let width = width(values);
     let mut plain = Vec::with_capacity(values.len() * width);
     for value in values {
-        plain.extend_from_slice(&value.to_le_bytes()[..width]);
+        plain.extend_from_slice(&(*value).into().to_le_bytes()[..width]);
     }
     compress(&plain)
 }
@@ -128,6 +134,7 @@ pub fn read_ints(reader: &mut SegmentReader, count: usize) -> Decoded<Vec<u64>> 
             if progress.n_processed == count { Ok(values) } else { Err(Damage::new("too few integers")) }
         }
         PACKED => read_packed(reader, count),
+        BITS => bits::read(reader, count),
         mode => Err(Damage(format!("unknown integer mode {mode}"))),
     }
 }
@@ -194,8 +201,7 @@ pub fn read_floats(reader: &mut SegmentReader, count: usize) -> Decoded<Vec<f64>
 
 /// Appends 32-bit integers.
 pub fn write_u32s(writer: &mut SegmentWriter, values: &[u32]) {
-    let wide: Vec<u64> = values.iter().map(|value| u64::from(*value)).collect();
-    write_ints(writer, &wide);
+    write_ints(writer, values);
 }
 
 /// Reads `count` integers that must each be at most `max`.
@@ -213,37 +219,4 @@ pub fn read_u32s(reader: &mut SegmentReader, count: usize, max: usize) -> Decode
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(values: &[u64], bytes_max: usize) {
-        let mut writer = SegmentWriter::new();
-        write_ints(&mut writer, values);
-        let bytes = writer.finish();
-        let mut reader = SegmentReader::open(&bytes).expect("segment");
-        assert_eq!(read_ints(&mut reader, values.len()).as_deref(), Ok(values));
-        assert!(bytes.len() <= bytes_max, "{} bytes", bytes.len());
-    }
-
-    #[test]
-    fn columns_come_back_and_stay_small() {
-        check(&[], 20);
-        check(&[7; 1000], 20);
-        check(&[0, u64::MAX, 1], 40);
-        let times: Vec<u64> = (0..10_000).map(|at| 1_700_000_000_000_000_000 + at * 1_000_000).collect();
-        check(&times, 200);
-        let mixed: Vec<u64> = (0..10_000_u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-        check(&mixed, 81_000);
-        let codes: Vec<u64> = (0..10_000).map(|at| at * at % 5).collect();
-        check(&codes, 4_000);
-    }
-
-    #[test]
-    fn signed_extremes_come_back() {
-        let values = [i64::MIN, 0, i64::MAX, -1];
-        let mut writer = SegmentWriter::new();
-        write_signed(&mut writer, &values);
-        let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
-        assert_eq!(read_signed(&mut reader, 4).as_deref(), Ok(&values[..]));
-    }
-}
+mod tests;

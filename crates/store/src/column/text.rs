@@ -1,6 +1,6 @@
 //! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
 
-use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
+use super::ints::{read_ints, read_u32s, write_ints, write_repeated, write_u32s};
 use super::line_filter::LineFilterBuilder;
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{self, RowIds, TemplateColumn, Templates};
@@ -20,6 +20,9 @@ const DIGITS_MAX: usize = 19;
 const HEX_BYTES_MIN: usize = 4;
 /// Values looked at before a dictionary is given up.
 const SAMPLE_VALUES: usize = 1024;
+/// It is given up as well when none of the first values came twice, of so many times the square root of all: were half
+/// of all distinct, two of them would have met.
+const SAMPLE_ROOTS: usize = 3;
 /// Values of one run of the sample that decides on templates, and the number of runs.
 const TRIAL_VALUES: usize = 256;
 const TRIAL_RUNS: usize = 4;
@@ -173,49 +176,73 @@ fn number(value: &[u8]) -> Option<u64> {
 
 fn write_digits(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
     let first = values.first().map_or(0, |value| value.len());
-    let (mut numbers, mut widths) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
+    let mut numbers = Vec::with_capacity(values.len());
     let (mut same, mut padded) = (true, false);
     for value in values {
         let Some(number) = number(value) else { return false };
         numbers.push(number);
-        // A width of 0 says "as many digits as the number has"; a number with leading zeros has its width.
-        let canonical = value.len() == 1 || value.first() != Some(&b'0');
-        widths.push(if canonical { 0 } else { value.len() as u64 });
         same &= value.len() == first;
-        padded |= !canonical;
-    }
-    if padded && same {
-        widths.fill(first as u64);
+        padded |= is_padded(value);
     }
     writer.number(DIGITS);
-    write_ints(writer, &widths);
+    // A width of 0 says "as many digits as the number has"; a number with leading zeros has its width.
+    if !padded {
+        write_repeated(writer, 0);
+    } else if same {
+        write_repeated(writer, first as u64);
+    } else {
+        let width = |value: &&[u8]| if is_padded(value) { value.len() as u64 } else { 0 };
+        write_ints(writer, &values.iter().map(width).collect::<Vec<_>>());
+    }
     write_ints(writer, &numbers);
     true
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
+fn is_padded(digits: &[u8]) -> bool {
+    digits.len() > 1 && digits.first() == Some(&b'0')
 }
+
+/// In [`NIBBLES`]: not a digit.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of each lower-case hex digit.
+static NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    nibbles
+};
 
 fn write_hex(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
     let width = values.first().map_or(0, |value| value.len());
-    let fits = |value: &&[u8]| value.len() == width && value.iter().all(|digit| nibble(*digit).is_some());
-    if width < HEX_BYTES_MIN || !values.iter().all(fits) {
+    let start = writer.raw.len();
+    if width < HEX_BYTES_MIN || !pack_hex(values, width, &mut writer.raw) {
+        writer.raw.truncate(start);
         return false;
     }
     writer.number(HEX);
     writer.count(width);
-    for value in values {
-        for pair in value.chunks(2) {
-            let digit = |at: usize| pair.get(at).copied().and_then(nibble).unwrap_or(0);
-            writer.raw.push(digit(0) << 4 | digit(1));
-        }
-    }
     true
+}
+
+/// Appends the digits, two to a byte, until a value is not `width` of them.
+fn pack_hex(values: &[&[u8]], width: usize, out: &mut Vec<u8>) -> bool {
+    let mut pack = |value: &[u8]| {
+        let mut seen = 0;
+        let mut nibble = |digit: u8| {
+            let nibble = NIBBLES[usize::from(digit)];
+            seen |= nibble;
+            nibble
+        };
+        let (pairs, last) = value.as_chunks::<2>();
+        out.extend(pairs.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
+        out.extend(last.iter().map(|digit| nibble(*digit) << 4));
+        seen & NO_DIGIT == 0
+    };
+    values.iter().all(|value| value.len() == width && pack(value))
 }
 
 struct Dictionary<'a> {
@@ -227,13 +254,15 @@ impl<'a> Dictionary<'a> {
     /// `None` when there are more than `distinct_max` values.
     fn find(values: &[&'a [u8]], distinct_max: usize) -> Option<Self> {
         let mut known: KeyMap<&[u8], u32> = KeyMap::default();
+        let roots = SAMPLE_ROOTS * values.len().isqrt();
         let mut found = Self { values: Vec::new(), codes: Vec::with_capacity(values.len()) };
         for (at, value) in values.iter().enumerate() {
             let next = u32::try_from(found.values.len()).ok()?;
             let code = *known.entry(value).or_insert(next);
             if code == next {
                 found.values.push(value);
-                let hopeless = at == SAMPLE_VALUES && found.values.len() * 10 > SAMPLE_VALUES * 9;
+                let hopeless = at == SAMPLE_VALUES && found.values.len() * 10 > SAMPLE_VALUES * 9
+                    || at == roots && found.values.len() > at;
                 if found.values.len() > distinct_max || hopeless {
                     return None;
                 }
