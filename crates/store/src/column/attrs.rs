@@ -175,7 +175,9 @@ impl<'a> AttrsBuilder<'a> {
             }
             shape.push(pair);
         }
-        let same = guess.filter(|last| self.shapes.get(*last as usize) == Some(&shape));
+        // Pair by pair: most lists are empty, and comparing what an empty vector points at as bytes is slow on some CPUs.
+        let is_shape = |pairs: &Vec<u32>| pairs.iter().eq(&shape);
+        let same = guess.filter(|last| self.shapes.get(*last as usize).is_some_and(is_shape));
         let known = same.or_else(|| self.shape_by_pairs.get(&shape).copied());
         let code = known.unwrap_or_else(|| {
             let code = index(self.shapes.len());
