@@ -1,7 +1,8 @@
 //! Measures what decoding Loki pushes costs: MB of lines per CPU-second, whole and by parts.
 //!
-//! `cargo run --release -p wire --example push_bench -- [repeats]` prints the best of so many repeats. The data is seeded:
-//! bodies of about a megabyte with three streams of each of five kinds of programs.
+//! `cargo run --release -p wire --example push_bench -- [repeats] [part]` prints the best of so many repeats, of all parts or
+//! of those whose names begin so. The data is seeded: bodies of about a megabyte with three streams of each of five kinds of
+//! programs.
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::fmt::Write as _;
@@ -158,6 +159,9 @@ fn cpu_s() -> Result<f64, Error> {
 
 /// Prints the best of `repeats` runs of `work` over `bytes` of lines, each run long against the kernel's clock tick.
 fn measure(what: &str, bytes: usize, repeats: usize, mut work: impl FnMut()) -> Result<(), Error> {
+    if std::env::args().nth(2).is_some_and(|part| !what.starts_with(&part)) {
+        return Ok(());
+    }
     let rounds = RUN_BYTES / bytes + 1;
     let mut best_s = f64::INFINITY;
     for _ in 0..repeats {

@@ -64,7 +64,8 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError::Malformed`] when the bytes are not protobuf.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: 6 % of decoding a Loki push")]
+    #[inline(always)]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         if self.at >= self.bytes.len() {
             return Ok(None);
@@ -262,7 +263,9 @@ impl<'a> Field<'a> {
     /// As [`u64`](Self::u64).
     #[inline]
     pub fn text(&self) -> Result<Cow<'a, str>, WireError> {
-        self.bytes().map(String::from_utf8_lossy)
+        let lossy =
+            |bytes| std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        self.bytes().map(lossy)
     }
 
     /// Appends a repeated varint field, packed or not.
@@ -391,6 +394,19 @@ mod tests {
         ];
         for bytes in cases {
             assert!(Reader::new(bytes).next_field().is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn varints_of_all_lengths() {
+        for value in (0..64).flat_map(|bit| [1 << bit, u64::MAX >> bit, 0x5A5A_5A5A_5A5A_5A5A >> bit]) {
+            let mut bytes = b"\x08".to_vec();
+            put_varint(&mut bytes, value);
+            let len = bytes.len();
+            bytes.extend_from_slice(b"\xff\xff");
+            let mut reader = Reader::new(&bytes);
+            let field = reader.next_field().map(|field| field.map(|field| field.value));
+            assert_eq!((field, reader.at()), (Ok(Some(Value::Varint(value))), len));
         }
     }
 

@@ -36,9 +36,12 @@ fn stream(writer: &mut Writer, message: Reader<'_>) -> Result<(), WireError> {
         }
     }
     match utf8_labels(labels).and_then(parse_labels) {
-        Ok(labels) => writer.stream(labels),
+        Ok(labels) => {
+            writer.stream(labels);
+            writer.reserve(entries);
+        }
         Err(error) => {
-            writer.reject(entries, || error.to_string());
+            writer.reject(entries as u64, || error.to_string());
             return Ok(());
         }
     }

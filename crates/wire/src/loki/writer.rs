@@ -63,6 +63,12 @@ impl Writer {
         self.entry = self.out.batch.metadata.len();
     }
 
+    /// Makes room for so many entries.
+    pub(crate) fn reserve(&mut self, entries: usize) {
+        self.out.batch.entries.reserve(entries);
+        self.out.batch.metadata.reserve(entries);
+    }
+
     /// Appends text to the arena; invalid UTF-8 is replaced.
     pub(crate) fn text(&mut self, bytes: &[u8]) -> Text {
         push_text(&mut self.out.batch.arena, bytes)
