@@ -64,7 +64,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<Spanned>, ParseError> {
     let mut lexer = Lexer { text, at: 0 };
     let mut tokens = Vec::new();
     loop {
-        lexer.skip_space();
+        lexer.skip_space_and_comments()?;
         let at = lexer.at;
         let token = lexer.next()?;
         let done = token == Token::End;
@@ -94,8 +94,20 @@ impl<'a> Lexer<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn skip_space(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
+    /// Comments are `// to the end of the line` and `/* ... */`, which do not nest.
+    fn skip_space_and_comments(&mut self) -> Result<(), ParseError> {
+        loop {
+            self.at = self.text.len() - self.rest().trim_start().len();
+            let rest = self.rest();
+            self.at += if rest.starts_with("//") {
+                rest.find('\n').unwrap_or(rest.len())
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                let end = comment.find("*/").ok_or_else(|| self.error(self.at, "comment not terminated"))?;
+                end + "/**/".len()
+            } else {
+                return Ok(());
+            };
+        }
     }
 
     /// Takes bytes while `accept` holds for their character.
@@ -242,7 +254,9 @@ impl<'a> Lexer<'a> {
         if name.is_empty() {
             return Err(self.error(start, "expecting an attribute name after the dot"));
         }
-        Ok(Token::Field(FieldName::Attribute { parent, scope, name }))
+        let intrinsic = if parent && scope.is_none() { Intrinsic::parse(&name) } else { None };
+        let attribute = || FieldName::Attribute { parent, scope, name };
+        Ok(Token::Field(intrinsic.map_or_else(attribute, FieldName::ParentIntrinsic)))
     }
 
     /// `"..."` in an attribute name: only `\"` and `\\` are escapes.

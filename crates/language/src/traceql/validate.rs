@@ -43,8 +43,7 @@ impl Check {
                 let what = || invalid(offset(expr), format!("by({expr}) must reference the span"));
                 if reads_span(expr) { Ok(()) } else { Err(what()) }
             }
-            Stage::Coalesce => Ok(()),
-            Stage::Select(fields) => fields.iter().try_for_each(|field| self.field(field).map(|_| ())),
+            Stage::Coalesce | Stage::Select(_) => Ok(()),
         })
     }
 
@@ -102,22 +101,10 @@ impl Check {
         }
     }
 
-    fn field(&self, field: &Field) -> Result<Type, ParseError> {
-        match &field.name {
-            FieldName::Attribute { parent: true, .. } | FieldName::Intrinsic(Intrinsic::Parent)
-                if self.support =>
-            {
-                Err(unsupported(field.at.0, "fields of the parent span"))
-            }
-            FieldName::Attribute { .. } => Ok(Type::Any),
-            FieldName::Intrinsic(intrinsic) => Ok(intrinsic.type_of()),
-        }
-    }
-
     fn type_of(&self, expr: &FieldExpr) -> Result<Type, ParseError> {
         match expr {
             FieldExpr::Static(value) => Ok(static_type(value)),
-            FieldExpr::Field(field) => self.field(field),
+            FieldExpr::Field(field) => Ok(field_type(field)),
             FieldExpr::Unary { op, expr: operand, at } => {
                 let found = self.type_of(operand)?;
                 let (wanted, sign) = match op {
@@ -156,9 +143,8 @@ impl Check {
     fn metrics(&self, expr: &MetricsExpr) -> Verdict {
         match expr {
             MetricsExpr::Number(_) => Ok(()),
-            MetricsExpr::Query { pipeline, function, by } => {
+            MetricsExpr::Query { pipeline, function, .. } => {
                 self.pipeline(pipeline)?;
-                by.iter().try_for_each(|field| self.field(field).map(|_| ()))?;
                 self.function(function)
             }
             MetricsExpr::Binary { lhs, rhs, at, .. } => {
@@ -180,7 +166,7 @@ impl Check {
     }
 
     fn function(&self, function: &MetricsFunction) -> Verdict {
-        let number = |field: &Field| match self.field(field)? {
+        let number = |field: &Field| match field_type(field) {
             Type::Number | Type::Any => Ok(()),
             found => Err(invalid(field.at.0, format!("{field} must be a number, not {}", name(found)))),
         };
@@ -224,6 +210,13 @@ fn compares(expr: &MetricsExpr) -> bool {
     }
 }
 
+fn field_type(field: &Field) -> Type {
+    match &field.name {
+        FieldName::Attribute { .. } => Type::Any,
+        FieldName::Intrinsic(intrinsic) | FieldName::ParentIntrinsic(intrinsic) => intrinsic.type_of(),
+    }
+}
+
 /// The type of `left op right`; `None` when there is no such operation.
 fn binary_type(op: BinaryOp, left: Type, right: Type) -> Option<Type> {
     use Type::{Any, Bool, Nil, Number, Str};
@@ -248,8 +241,10 @@ fn compares_present_with_nil(lhs: &FieldExpr, rhs: &FieldExpr) -> bool {
         };
         match &field.name {
             FieldName::Intrinsic(intrinsic) => *intrinsic != Intrinsic::Parent,
-            FieldName::Attribute { scope: Some(AttrScope::Resource), name, .. } => name == "service.name",
-            FieldName::Attribute { .. } => false,
+            FieldName::Attribute { parent: false, scope: Some(AttrScope::Resource), name } => {
+                name == "service.name"
+            }
+            FieldName::Attribute { .. } | FieldName::ParentIntrinsic(_) => false,
         }
     };
     (nil(lhs) && present(rhs)) || (present(lhs) && nil(rhs))

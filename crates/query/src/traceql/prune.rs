@@ -21,7 +21,7 @@ pub(super) fn select(pipeline: &Pipeline, start_ns: i64, end_ns: i64) -> SpanSel
 pub(super) fn existence(field: &FieldName) -> Option<SpanHint> {
     match field {
         FieldName::Attribute { scope, name, .. } => Some(SpanHint::AttrExists(*scope, name.clone())),
-        FieldName::Intrinsic(_) => None,
+        FieldName::Intrinsic(_) | FieldName::ParentIntrinsic(_) => None,
     }
 }
 
@@ -81,8 +81,12 @@ fn of_comparison(op: BinaryOp, field: &FieldName, value: &Static, select: &mut S
     }
 }
 
-/// Hint of `field op value`.
+/// Hint of `field op value`. A parent is a span of the trace, too: what is asked of it stands somewhere.
 fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> {
+    let field = match field {
+        FieldName::ParentIntrinsic(intrinsic) => &FieldName::Intrinsic(*intrinsic),
+        other => other,
+    };
     match (field, op, value) {
         (FieldName::Intrinsic(Intrinsic::Name | Intrinsic::RootName), BinaryOp::Equal, Static::Str(name)) => {
             (name != super::answer::ROOT_NOT_RECEIVED).then(|| SpanHint::Name(name.clone()))
@@ -103,7 +107,8 @@ fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> 
             Some(AttrScope::Resource) if name == "service.name" => Some(SpanHint::Service(text.clone())),
             _ => Some(SpanHint::AttrEquals(*scope, name.clone(), text.clone())),
         },
-        (FieldName::Attribute { .. }, BinaryOp::Equal, Static::Nil) | (FieldName::Intrinsic(_), ..) => None,
+        (FieldName::Attribute { .. }, BinaryOp::Equal, Static::Nil)
+        | (FieldName::Intrinsic(_) | FieldName::ParentIntrinsic(_), ..) => None,
         (FieldName::Attribute { .. }, ..) => existence(field),
     }
 }
@@ -162,5 +167,10 @@ mod tests {
             &[SpanHint::DurationMin(2_000_000), service],
         );
         check_hints("{ duration < 2ms || .a = 1 }", &[]);
+        check_hints(
+            "{ parent.name = \"a\" && parent.span.b = \"x\" }",
+            &[SpanHint::Name("a".to_owned()), equals(Some(AttrScope::Span), "b", "x")],
+        );
+        check_hints("{ parent = nil && parent.c = nil && parent.name != \"a\" }", &[]);
     }
 }
