@@ -87,6 +87,9 @@ fn resends_change_nothing_and_conflicts_are_rejected() {
     let refused = send(2.0);
     assert_eq!((refused.records, refused.rejected), (0, 1));
     assert!(refused.reasons[0].starts_with("duplicate sample for timestamp"), "{refused:?}");
+    let both = batch([2.0, 3.0].map(|value| (labels("both", 1), T0_MS, value)));
+    let first = now(store.write_metrics(&Tenant::new("twice").expect("tenant"), both)).expect("write");
+    assert_eq!((first.records, first.rejected), (2, 0), "of two in one request the first counts, silently");
     let expected = Samples::from([(labels("up", 1), [(T0_MS, 1.0_f64.to_bits())].into())]);
     assert_eq!(read_all(&*store.metrics(), &tenant), expected);
     store.flush().expect("flush");

@@ -11,7 +11,7 @@ use model::ingest::REASONS_MAX;
 use model::metric::MetricMetadata;
 use model::scan::SeriesColumns;
 use model::{Accepted, Exemplar, FloatHistogram, Labels, Matcher};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Bytes a histogram occupies besides its buckets, roughly.
@@ -64,6 +64,33 @@ fn bits_equal(a: &FloatHistogram, b: &FloatHistogram) -> bool {
     left == right
 }
 
+/// Samples that stood against an earlier one of the same time with another value.
+#[derive(Default)]
+struct Duplicates {
+    rejected: u64,
+    /// Series and milliseconds of the first of them.
+    shown: Vec<(u32, i64)>,
+    /// Where in the request each series and time comes first; made when the first duplicate is seen.
+    first: HashMap<(u32, i64), usize>,
+}
+
+impl Duplicates {
+    /// Takes note of sample `at` of a request. Of two samples of one request the first counts, and nobody is told, as in
+    /// Prometheus.
+    fn note(&mut self, at: usize, sample: impl Fn(usize) -> Option<(u32, i64)>) {
+        if self.first.is_empty() {
+            for (at, place) in (0..).map_while(|at| Some((at, sample(at)?))) {
+                self.first.entry(place).or_insert(at);
+            }
+        }
+        let Some(place) = sample(at).filter(|place| self.first.get(place) == Some(&at)) else { return };
+        self.rejected += 1;
+        if self.shown.len() < REASONS_MAX {
+            self.shown.push(place);
+        }
+    }
+}
+
 impl MetricMemory {
     pub(super) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
         self.registry.read().unwrap_or_else(PoisonError::into_inner)
@@ -80,25 +107,23 @@ impl MetricMemory {
     /// Takes a batch and says what was taken.
     pub(super) fn take(&self, batch: Resolved) -> Accepted {
         let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
-        let mut duplicates: Vec<(u32, i64)> = Vec::new();
-        let mut rejected = 0;
-        let mut note = |push: Push, series: u32, ts_ms: i64| {
-            if push == Push::Duplicate {
-                rejected += 1;
-                if duplicates.len() < REASONS_MAX {
-                    duplicates.push((series, ts_ms));
-                }
+        let mut duplicates = Duplicates::default();
+        let floats = |at: usize| batch.floats.get(at).map(|(series, ts_ms, _)| (*series, *ts_ms));
+        for (at, (series, ts_ms, value)) in batch.floats.iter().enumerate() {
+            if records.tails.push(*series, *ts_ms, *value) == Push::Duplicate {
+                duplicates.note(at, floats);
             }
-        };
+            records.widen(*ts_ms);
+        }
+        duplicates.first.clear();
+        let histograms = |at: usize| batch.histograms.get(at).map(|(series, ts_ms, _)| (*series, *ts_ms));
+        for (at, (series, ts_ms, histogram)) in batch.histograms.iter().enumerate() {
+            if records.push_histogram(*series, *ts_ms, histogram) == Push::Duplicate {
+                duplicates.note(at, histograms);
+            }
+            records.widen(*ts_ms);
+        }
         let sent = batch.floats.len() + batch.histograms.len();
-        for (series, ts_ms, value) in batch.floats {
-            note(records.tails.push(series, ts_ms, value), series, ts_ms);
-            records.widen(ts_ms);
-        }
-        for (series, ts_ms, histogram) in batch.histograms {
-            note(records.push_histogram(series, ts_ms, &histogram), series, ts_ms);
-            records.widen(ts_ms);
-        }
         for (series, exemplar) in batch.exemplars {
             records.widen(exemplar.ts_ms);
             records.other_bytes += EXEMPLAR_BYTES;
@@ -109,9 +134,10 @@ impl MetricMemory {
         if !batch.metadata.is_empty() {
             self.describe(batch.metadata);
         }
-        let reasons = duplicates.into_iter().map(|(series, ts_ms)| {
-            format!("duplicate sample for timestamp {ts_ms} of {}", self.registry().labels(series))
+        let reasons = duplicates.shown.iter().map(|(series, ts_ms)| {
+            format!("duplicate sample for timestamp {ts_ms} of {}", self.registry().labels(*series))
         });
+        let rejected = duplicates.rejected;
         Accepted { records: sent as u64 - rejected, rejected, reasons: reasons.collect() }
     }
 
