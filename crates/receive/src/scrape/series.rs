@@ -4,10 +4,11 @@
 use super::job::{Job, Limits};
 use super::relabel::{LabelMap, apply};
 use model::labels::METRIC_NAME;
-use model::metric::{SeriesEntry, stale_nan};
-use model::{Labels, MetricBatch};
+use model::metric::{ExemplarPoint, SeriesEntry, stale_nan};
+use model::{Exemplar, Labels, MetricBatch};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::prometheus::Exposition;
 
 /// Characters of a name or value that an error repeats.
@@ -32,6 +33,8 @@ struct Known {
     seen: u64,
     /// Whether its end must be marked.
     live: bool,
+    /// Hash of its last exemplar that had the scrape's time: a target shows one until it has a newer one.
+    exemplar: u64,
 }
 
 /// The series of one target.
@@ -69,7 +72,7 @@ impl SeriesCache {
                 Entry::Vacant(place) => {
                     let entry = resolve(job, target, answer, at)?;
                     counts.added += usize::from(entry.is_some());
-                    place.insert(Known { entry, seen: 0, live: false })
+                    place.insert(Known { entry, seen: 0, live: false, exemplar: 0 })
                 }
             };
             place.push(known.entry.as_ref().map(|entry| {
@@ -81,8 +84,30 @@ impl SeriesCache {
         if job.limits.samples > 0 && counts.kept as u64 > job.limits.samples {
             return Err("sample limit exceeded".into());
         }
+        self.copy_exemplars(&answer.batch, &place, ts_ms, out);
         self.commit(job, answer, ts_ms, out);
         Ok(())
+    }
+
+    /// Copies the exemplars of what relabelling kept, but none again that has no time of its own.
+    fn copy_exemplars(
+        &mut self,
+        from: &MetricBatch,
+        place: &[Option<u32>],
+        ts_ms: i64,
+        out: &mut MetricBatch,
+    ) {
+        for point in &from.exemplars {
+            let Some(series) = place.get(point.series as usize).copied().flatten() else { continue };
+            let key = from.series.get(point.series as usize).map(|series| series.key);
+            let known = key.and_then(|key| self.known.get_mut(&key));
+            let hash = hash_of(&point.exemplar);
+            let again = point.exemplar.ts_ms == ts_ms
+                && known.is_some_and(|known| std::mem::replace(&mut known.exemplar, hash) == hash);
+            if !again {
+                out.exemplars.push(ExemplarPoint { series, exemplar: point.exemplar.clone() });
+            }
+        }
     }
 
     fn commit(&mut self, job: &Job, answer: &Exposition, ts_ms: i64, out: &mut MetricBatch) {
@@ -163,14 +188,15 @@ fn copy_samples(from: &MetricBatch, place: &[Option<u32>], ts_ms: i64, out: &mut
             out.histograms.push(point);
         }
     }
-    for point in &from.exemplars {
-        if let Some(series) = placed(point.series) {
-            let mut point = point.clone();
-            point.series = series;
-            out.exemplars.push(point);
-        }
-    }
     kept
+}
+
+/// Of the exemplar's labels and value; never 0.
+fn hash_of(exemplar: &Exemplar) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    exemplar.labels.hash(&mut hasher);
+    exemplar.value.to_bits().hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 fn resolve(
@@ -279,5 +305,27 @@ mod tests {
             let merged: Labels = merge(&labels, &target, honor).iter().collect();
             assert_eq!(merged.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn an_exemplar_without_a_time_is_taken_once() {
+        let mut from = MetricBatch::default();
+        let at = from.push_series(Labels::from_pairs([("__name__", "x")]));
+        let key = from.series[at as usize].key;
+        let mut cache = SeriesCache::default();
+        cache.known.insert(key, Known { entry: None, seen: 0, live: false, exemplar: 0 });
+        let mut taken = |ts_ms: i64, own_ms: i64, value: f64| {
+            let labels = Labels::from_pairs([("trace_id", "abc")]);
+            from.exemplars =
+                vec![ExemplarPoint { series: at, exemplar: Exemplar { labels, value, ts_ms: own_ms } }];
+            let mut out = MetricBatch::default();
+            cache.copy_exemplars(&from, &[Some(7)], ts_ms, &mut out);
+            out.exemplars.iter().map(|point| (point.series, point.exemplar.ts_ms)).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(1000, 1000, 0.5), [(7, 1000)]);
+        assert_eq!(taken(2000, 2000, 0.5), []);
+        assert_eq!(taken(3000, 3000, 0.6), [(7, 3000)]);
+        assert_eq!(taken(4000, 1500, 0.6), [(7, 1500)]);
+        assert_eq!(taken(5000, 5000, 0.5), [(7, 5000)]);
     }
 }
