@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
+/// The service of spans whose resource names none, as OpenTelemetry's SDKs call it.
+pub const UNKNOWN_SERVICE: &str = "unknown_service";
+
 /// OTLP span kinds, with OTLP's numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -288,12 +291,12 @@ impl<'a> SpanRef<'a> {
         self.resource_attrs().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    /// `service.name`, or `""`.
+    /// `service.name`, or [`UNKNOWN_SERVICE`].
     #[must_use]
     pub fn service(&self) -> &'a str {
         match self.resource_attr("service.name") {
-            Some(ValueRef::Str(name)) => name,
-            _ => "",
+            Some(ValueRef::Str(name)) if !name.is_empty() => name,
+            _ => UNKNOWN_SERVICE,
         }
     }
 

@@ -12,7 +12,7 @@ mod tags;
 use crate::spans::{copy_trace, traces};
 use model::SpanId;
 use model::scan::{Budget, Completeness, ScanError, SpanHint, SpanSelect, SpanSource};
-use model::span::{SpanBatch, SpanKind, SpanRef, StatusCode};
+use model::span::{SpanBatch, SpanKind, SpanRef, StatusCode, UNKNOWN_SERVICE};
 use model::tenant::Tenant;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
@@ -106,7 +106,8 @@ pub fn find_traces(
 /// What every matching trace has somewhere.
 fn hints(query: &TraceQuery) -> Vec<SpanHint> {
     let mut hints = Vec::new();
-    if !query.service.is_empty() {
+    // Storage knows services by their attribute, which an unknown one does not have.
+    if !query.service.is_empty() && query.service != UNKNOWN_SERVICE {
         hints.push(SpanHint::Service(query.service.clone()));
     }
     if !query.operation.is_empty() {
@@ -146,11 +147,13 @@ pub fn services(
     budget: &Budget,
 ) -> Result<Vec<String>, ScanError> {
     let operations = source.operations(tenant, &in_range(&range_ns), budget)?;
-    // Sorted by service first.
-    let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
-    names.dedup();
-    names.retain(|name| !name.is_empty());
-    Ok(names)
+    let names: BTreeSet<String> = operations.into_iter().map(|one| named(one.service)).collect();
+    Ok(names.into_iter().collect())
+}
+
+/// A service as it is shown; storage gives none an empty name.
+fn named(service: String) -> String {
+    if service.is_empty() { UNKNOWN_SERVICE.to_owned() } else { service }
 }
 
 /// Operations of `service` (of every service when empty), of `kind` when given, sorted.
@@ -167,7 +170,10 @@ pub fn operations(
 ) -> Result<Vec<Operation>, ScanError> {
     let all = source.operations(tenant, &in_range(&range_ns), budget)?;
     let wanted = all.into_iter().filter(|one| {
-        kind.is_none_or(|kind| kind == one.kind) && (service.is_empty() || service == one.service)
+        kind.is_none_or(|kind| kind == one.kind)
+            && (service.is_empty()
+                || service == one.service
+                || (service == UNKNOWN_SERVICE && one.service.is_empty()))
     });
     let named: BTreeSet<Operation> = wanted.map(|one| Operation { name: one.name, kind: one.kind }).collect();
     Ok(named.into_iter().collect())

@@ -284,6 +284,9 @@ impl Parser {
     fn log_expr(&mut self) -> Result<LogExpr, ParseError> {
         let matchers = self.selector()?;
         let stages = self.stages()?;
+        if self.peek_at(1) == &Kind::Keyword("unwrap") && self.take("|") {
+            return Err(self.unexpected(&[]));
+        }
         Ok(LogExpr { matchers, stages })
     }
 

@@ -70,7 +70,7 @@ fn binary_json(binary: &Binary) -> Value {
             "labels": matching.labels,
             "on": matching.on,
             "include": matching.include,
-            "fillValues": {"lhs": matching.fill_left, "rhs": matching.fill_right},
+            "fillValues": {"lhs": fill_json(matching.fill_left), "rhs": fill_json(matching.fill_right)},
         })
     });
     json!({
@@ -81,6 +81,14 @@ fn binary_json(binary: &Binary) -> Value {
         "matching": matching,
         "bool": binary.return_bool,
     })
+}
+
+/// A whole number is written without a fraction.
+fn fill_json(value: Option<f64>) -> Value {
+    let Some(value) = value else { return Value::Null };
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be integral and exactly representable")]
+    let whole = (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i64);
+    whole.map_or_else(|| json!(value), |whole| json!(whole))
 }
 
 fn selector_json(kind: &str, selector: &VectorSelector, range: Option<&Duration>) -> Value {

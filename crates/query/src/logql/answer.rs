@@ -21,7 +21,11 @@ pub struct LogParams {
     pub end_ns: i64,
     /// Step of a range query in milliseconds; `None` is an instant query at `end_ns`.
     pub step_ms: Option<i64>,
-    /// Log queries: keep at most one entry per stream in each interval of this many milliseconds; 0 keeps all.
+    /// Range metric queries: the start rounds down and the end up to a multiple of the step, as Loki's
+    /// `align_queries_with_step` does by default, so that neighbouring queries share their instants.
+    pub aligned: bool,
+    /// Log queries: of the entries within `limit`, over all streams, keep the first and each that is at least this many
+    /// milliseconds from the last one kept; 0 keeps all.
     pub interval_ms: i64,
     /// Order of log entries, and which end of the range a limit keeps.
     pub direction: Direction,
@@ -39,6 +43,7 @@ impl Default for LogParams {
             start_ns: 0,
             end_ns: 0,
             step_ms: None,
+            aligned: false,
             interval_ms: 0,
             direction: Direction::Backward,
             limit: ENTRIES_LIMIT_DEFAULT,
@@ -205,7 +210,8 @@ pub struct VolumeParams {
     pub end_ns: i64,
     /// Most rows.
     pub limit: usize,
-    /// Labels to group by; empty means those of the selector's matchers.
+    /// Labels to group by. A stream without one of them is left out, unless the selector names that label. Empty means
+    /// those of the selector's matchers, and for [`VolumeBy::Labels`] every label.
     pub target_labels: Vec<String>,
     /// What a row is.
     pub by: VolumeBy,

@@ -120,7 +120,7 @@ fn fields(
     budget: &Budget,
 ) -> Result<Fields, LogError> {
     let Expr::Log(log) = compile(text)? else {
-        return Err(LogError::BadQuery("detected fields need a log query, not a metric query".to_owned()));
+        return Err(LogError::BadQuery("only log selector is supported".to_owned()));
     };
     let parsers = parsers_of(&log);
     let params = LogParams {
@@ -159,19 +159,27 @@ fn collect(fields: &mut Fields, stream: &LabelSet, entry: &OutEntry, parsers: &[
     for label in &entry.metadata {
         add(fields, &label.name, &label.value, None);
     }
-    for label in entry.parsed.iter().filter(|label| !label.name.starts_with("__error")) {
-        for parser in parsers {
-            add(fields, &label.name, &label.value, Some(parser));
-        }
-    }
-    if !parsers.is_empty() {
-        return;
-    }
     let landing = |key: &str| {
         let name = sanitize(key);
         let taken = stream.get(&name).is_some() || entry.metadata.get(&name).is_some();
         if taken { format!("{name}_extracted") } else { name }
     };
+    for label in entry.parsed.iter().filter(|label| !label.name.starts_with("__error")) {
+        for parser in parsers {
+            add(fields, &label.name, &label.value, Some(parser));
+        }
+    }
+    if parsers.contains(&"json") {
+        // A line that is no JSON object has no paths.
+        let _ = json::flatten(&entry.line, &mut |path, _| {
+            if let Some(field) = fields.get_mut(&landing(&path.join("_"))) {
+                field.json_path = path.iter().map(|key| (*key).to_owned()).collect();
+            }
+        });
+    }
+    if !parsers.is_empty() {
+        return;
+    }
     let whole = json::flatten(&entry.line, &mut |path, value| {
         let field = add(fields, &landing(&path.join("_")), value, Some("json"));
         if let Some(field) = field {

@@ -2,8 +2,8 @@
 
 use super::answer::{LogError, LogSample, LogSeries, POINTS_MAX, VolumeBy, VolumeParams};
 use super::labels::LabelSet;
-use language::logql::parse_selector;
-use model::matcher::Matcher;
+use language::logql::{parse, parse_selector};
+use model::matcher::{MatchOp, Matcher};
 use model::scan::{Budget, Direction, LogSelect, LogStats};
 use model::tenant::Tenant;
 use model::{Labels, LogSource};
@@ -34,7 +34,12 @@ impl MetaRange {
 fn selector(text: Option<&str>) -> Result<Vec<Matcher>, LogError> {
     match text.map(str::trim).filter(|text| !text.is_empty()) {
         None => Ok(Vec::new()),
-        Some(text) => parse_selector(text).map_err(|error| LogError::BadQuery(error.to_string())),
+        Some(text) => parse_selector(text).map_err(|error| {
+            let whole_query = parse(text).is_ok();
+            let message =
+                if whole_query { "only label matchers are supported".to_owned() } else { error.to_string() };
+            LogError::BadQuery(message)
+        }),
     }
 }
 
@@ -132,7 +137,8 @@ pub fn volume(
     Ok(groups.into_iter().map(|(labels, bytes)| LogSample { labels, ts_ms, value: float(bytes) }).collect())
 }
 
-/// What `index/volume_range` answers: bytes per group and step; a point stands at its step's last millisecond.
+/// What `index/volume_range` answers: bytes per group and step. Steps are cut at the multiples of `step_ms`; a point
+/// stands at its step's last millisecond, the last point at the end of the range.
 ///
 /// # Errors
 /// As [`series`]; when `step_ms` is not positive or makes too many points.
@@ -152,9 +158,11 @@ pub fn volume_range(
     let mut series: BTreeMap<LabelSet, Vec<(i64, f64)>> = BTreeMap::new();
     let mut start_ns = params.start_ns;
     while start_ns < params.end_ns {
-        let end_ns = start_ns.saturating_add(width_ns).min(params.end_ns);
+        let next_ns = start_ns.saturating_add(width_ns - start_ns.rem_euclid(width_ns));
+        let end_ns = next_ns.min(params.end_ns);
+        let at_ms = end_ns / 1_000_000 - i64::from(end_ns < params.end_ns);
         for (labels, bytes) in grouped(source, tenant, params, MetaRange { start_ns, end_ns }, budget)? {
-            series.entry(labels).or_default().push((end_ns / 1_000_000 - 1, float(bytes)));
+            series.entry(labels).or_default().push((at_ms, float(bytes)));
         }
         start_ns = end_ns;
     }
@@ -174,12 +182,19 @@ fn grouped(
     range: MetaRange,
     budget: &Budget,
 ) -> Result<BTreeMap<LabelSet, u64>, LogError> {
-    let matchers = selector(Some(&params.query))?;
-    let targets: Vec<String> = if params.target_labels.is_empty() {
-        matchers.iter().map(|matcher| matcher.name.clone()).collect()
-    } else {
-        params.target_labels.clone()
+    let mut matchers = selector(Some(&params.query))?;
+    let named = matchers.iter().map(|matcher| matcher.name.clone());
+    let targets: Vec<String> = match (params.target_labels.is_empty(), params.by) {
+        (true, VolumeBy::Series) => named.collect(),
+        (true, VolumeBy::Labels) => Vec::new(),
+        (false, _) => params.target_labels.clone(),
     };
+    for target in &params.target_labels {
+        if matchers.iter().all(|matcher| matcher.name != *target) {
+            let present = Matcher::new(target, MatchOp::NotEqual, "");
+            matchers.push(present.map_err(|error| LogError::BadQuery(error.to_string()))?);
+        }
+    }
     let wanted = |name: &str| targets.is_empty() || targets.iter().any(|target| target == name);
     let mut groups: BTreeMap<LabelSet, u64> = BTreeMap::new();
     for (labels, stats) in source.volume(tenant, &range.select(matchers), budget)? {

@@ -89,15 +89,20 @@ fn steps(params: &LogParams) -> Result<Steps, LogError> {
             "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(LogError::BadQuery(message.to_owned()));
     }
-    if params.end_ns < params.start_ns {
+    let (mut start_ns, mut end_ns) = (params.start_ns, params.end_ns);
+    if end_ns < start_ns {
         return Err(LogError::BadQuery("end timestamp must not be before or equal to start time".to_owned()));
     }
-    let points = params.end_ns.saturating_sub(params.start_ns) / width_ns;
+    if params.aligned {
+        start_ns = start_ns.saturating_sub(start_ns.rem_euclid(width_ns));
+        end_ns = end_ns.saturating_add((width_ns - end_ns.rem_euclid(width_ns)) % width_ns);
+    }
+    let points = end_ns.saturating_sub(start_ns) / width_ns;
     if points > POINTS_MAX {
         let message = "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter";
         return Err(LogError::BadQuery(message.to_owned()));
     }
-    let ns = (0..=points).map(|at| params.start_ns.saturating_add(at.saturating_mul(width_ns)));
+    let ns = (0..=points).map(|at| start_ns.saturating_add(at.saturating_mul(width_ns)));
     Ok(Steps { ns: ns.collect(), range_query: true })
 }
 

@@ -102,19 +102,14 @@ pub(super) fn select(
             streak.1 < limit
         });
         order(&mut found, params.direction);
-        if params.interval_ms <= 0 {
-            found.truncate(limit);
-            if found.len() >= limit {
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
+        found.truncate(limit);
+        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     run.completeness.merge(completeness);
     run.stats.lines += reader.lines;
     run.stats.bytes += reader.bytes;
-    let found = thin(found, params.interval_ms);
-    let streams = group(found.into_iter().take(limit));
+    thin(&mut found, params.interval_ms);
+    let streams = group(found.into_iter());
     run.stats.kept += streams.iter().map(|stream| stream.entries.len() as u64).sum::<u64>();
     Ok(streams)
 }
@@ -126,22 +121,17 @@ fn order(found: &mut [(LabelSet, OutEntry)], direction: Direction) {
     }
 }
 
-/// Drops entries that follow another of their stream by less than `interval_ms`.
-fn thin(found: Vec<(LabelSet, OutEntry)>, interval_ms: i64) -> Vec<(LabelSet, OutEntry)> {
-    if interval_ms <= 0 {
-        return found;
-    }
-    let mut last: BTreeMap<LabelSet, i64> = BTreeMap::new();
-    let far = |labels: &LabelSet, ts: i64, last: &mut BTreeMap<LabelSet, i64>| {
-        let keep = last
-            .get(labels)
-            .is_none_or(|before| before.abs_diff(ts) >= interval_ms.unsigned_abs() * 1_000_000);
-        if keep {
-            last.insert(labels.clone(), ts);
+/// Drops entries that follow another, of whatever stream, by less than `interval_ms`.
+fn thin(found: &mut Vec<(LabelSet, OutEntry)>, interval_ms: i64) {
+    let Ok(interval_ns) = u64::try_from(interval_ms.saturating_mul(1_000_000)) else { return };
+    let mut last: Option<i64> = None;
+    found.retain(|(_, entry)| {
+        let far = last.is_none_or(|last| last.abs_diff(entry.ts_ns) >= interval_ns);
+        if far {
+            last = Some(entry.ts_ns);
         }
-        keep
-    };
-    found.into_iter().filter(|(labels, entry)| far(labels, entry.ts_ns, &mut last)).collect()
+        far
+    });
 }
 
 /// Groups entries by stream, streams sorted by labels, entries in the order they come.

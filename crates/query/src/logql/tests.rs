@@ -69,6 +69,112 @@ fn log_queries_keep_order_limit_and_origin() {
     assert!(lines(r#"{app="a"} |= "nothing""#, Direction::Forward, 9).is_empty());
 }
 
+/// Seconds of the entries that `interval_ms` leaves of the newest (or oldest) `limit` lines.
+fn check_interval(interval_s: i64, direction: Direction, limit: usize, expected: &[i64]) {
+    let params = LogParams {
+        end_ns: 60 * SECOND,
+        step_ms: Some(1000),
+        interval_ms: interval_s * 1000,
+        direction,
+        limit,
+        ..LogParams::default()
+    };
+    let Ok(LogValue::Streams(streams)) = run(r#"{env="prod"}"#, &params) else { panic!("no streams") };
+    let mut times: Vec<i64> = streams.iter().flat_map(|s| &s.entries).map(|e| e.ts_ns / SECOND).collect();
+    times.sort_unstable();
+    assert_eq!(times, expected, "{interval_s} {limit}");
+}
+
+#[test]
+fn an_interval_thins_the_whole_answer_after_the_limit() {
+    check_interval(0, Direction::Backward, 9, &[10, 20, 25, 30]);
+    check_interval(5, Direction::Backward, 9, &[10, 20, 25, 30]);
+    check_interval(10, Direction::Backward, 9, &[10, 20, 30]);
+    check_interval(10, Direction::Forward, 9, &[10, 20, 30]);
+    check_interval(10, Direction::Backward, 2, &[30]);
+    check_interval(15, Direction::Forward, 3, &[10, 25]);
+}
+
+/// Instants of a range query, in seconds.
+fn check_aligned(start_s: i64, end_s: i64, step_s: i64, expected: &[i64]) {
+    let params = LogParams {
+        start_ns: start_s * SECOND,
+        end_ns: end_s * SECOND,
+        step_ms: Some(step_s * 1000),
+        aligned: true,
+        ..LogParams::default()
+    };
+    let Ok(LogValue::Matrix(series)) = run("vector(1)", &params) else { panic!("no matrix") };
+    let instants: Vec<i64> = series[0].points.iter().map(|(ts_ms, _)| ts_ms / 1000).collect();
+    assert_eq!(instants, expected, "{start_s}..{end_s} step {step_s}");
+}
+
+#[test]
+fn aligned_instants_are_multiples_of_the_step() {
+    check_aligned(60, 180, 60, &[60, 120, 180]);
+    check_aligned(61, 121, 60, &[60, 120, 180]);
+    check_aligned(61, 61, 60, &[60, 120]);
+    check_aligned(25, 35, 7, &[21, 28, 35]);
+    check_aligned(-5, 5, 10, &[-10, 0, 10]);
+}
+
+fn check_volume(query: &str, targets: &str, by: VolumeBy, expected: &str) {
+    let mut logs = logs();
+    let mut more = LogBatch::default();
+    more.push_stream(Labels::from_pairs([("app", "c"), ("level", "warn")]));
+    more.push_entry(26 * SECOND, "ten bytes.", [], Default::default());
+    logs.push(&Tenant::default(), &more);
+    let params = VolumeParams {
+        query: query.into(),
+        end_ns: 60 * SECOND,
+        limit: 10,
+        target_labels: targets.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        by,
+        ..VolumeParams::default()
+    };
+    let rows = super::volume(&logs, &Tenant::default(), &params, &Budget::default()).expect(query);
+    let shown: Vec<String> = rows.iter().map(|row| format!("{} {}", row.labels, row.value)).collect();
+    assert_eq!(shown.join("; "), expected, "{query} {targets}");
+}
+
+#[test]
+fn volumes_group_by_target_labels_that_a_stream_has() {
+    let all = r#"{app=~".+"}"#;
+    check_volume(all, "", VolumeBy::Series, r#"{app="a"} 85; {app="b"} 32; {app="c"} 10"#);
+    check_volume(all, "env", VolumeBy::Series, r#"{env="prod"} 117"#);
+    check_volume(all, "env,level", VolumeBy::Series, "");
+    check_volume(r#"{app="c", env=~".*"}"#, "env,level", VolumeBy::Series, r#"{level="warn"} 10"#);
+    check_volume(all, "", VolumeBy::Labels, r#"{app=""} 127; {env=""} 117; {level=""} 10"#);
+    check_volume(all, "env,app", VolumeBy::Labels, r#"{app=""} 117; {env=""} 117"#);
+    check_volume(all, "app,nope", VolumeBy::Labels, "");
+}
+
+#[test]
+fn volume_steps_are_cut_at_multiples_of_the_step() {
+    let params = VolumeParams {
+        query: r#"{app="a"}"#.into(),
+        start_ns: 5 * SECOND,
+        end_ns: 35 * SECOND,
+        limit: 10,
+        ..VolumeParams::default()
+    };
+    let series = super::volume_range(&logs(), &Tenant::default(), &params, 20_000, &Budget::default());
+    assert_eq!(series.expect("series")[0].points, [(19_999, 28.0), (35_000, 57.0)]);
+}
+
+#[test]
+fn a_selector_is_told_from_a_query() {
+    for (text, expected) in [
+        (r#"{app="a"} |= "x""#, "only label matchers are supported"),
+        (r#"rate({app="a"}[1m])"#, "only label matchers are supported"),
+        (r#"{app="a""#, "parse error at line 1, col 9: syntax error: unexpected $end, expecting } or ,"),
+    ] {
+        let range = MetaRange { start_ns: 0, end_ns: SECOND };
+        let refused = super::labels(&logs(), &Tenant::default(), Some(text), range, &Budget::default());
+        assert_eq!(refused.map_err(|error| error.to_string()), Err(expected.to_owned()), "{text}");
+    }
+}
+
 #[test]
 fn metric_queries_count_and_measure() {
     check(

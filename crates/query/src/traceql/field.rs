@@ -7,9 +7,12 @@ use super::value::Val;
 use language::traceql::{FieldName, Intrinsic};
 use model::attr::Attr;
 use model::scan::AttrScope;
-use model::span::{SpanBatch, SpanRef};
+use model::span::{SpanBatch, SpanRef, UNKNOWN_SERVICE};
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
+
+/// The attribute that names a service.
+pub(super) const SERVICE_NAME: &str = "service.name";
 
 /// Calls `visit` with each value of the field until it breaks; not at all when the span has none.
 pub(super) fn each_value<'a>(
@@ -59,7 +62,11 @@ fn each_attr<'a>(
     let batch = span.batch();
     let own = || attr(batch, &span.row.attrs, key);
     let resource = || {
-        batch.resources.get(span.row.resource as usize).and_then(|resource| attr(batch, &resource.attrs, key))
+        let resource = batch.resources.get(span.row.resource as usize);
+        let found = resource.and_then(|resource| attr(batch, &resource.attrs, key));
+        // Every span is of a service, as the language's validator has it.
+        let unnamed = key == SERVICE_NAME && found.as_ref().is_none_or(|found| *found == text(""));
+        if unnamed { Some(text(UNKNOWN_SERVICE)) } else { found }
     };
     let mut found = match scope {
         None => own().or_else(resource),

@@ -1,10 +1,12 @@
 //! What a query tells storage beforehand: conditions that every trace with an answer satisfies somewhere. A hint too few
 //! costs time; a hint too many would lose traces, so only plain conditions joined by "and" become hints.
 
+use super::field::SERVICE_NAME;
 use language::traceql::{
     BinaryOp, FieldExpr, FieldName, Intrinsic, Pipeline, Sides, SpansetExpr, SpansetOp, Stage, Static,
 };
 use model::scan::{AttrScope, SpanHint, SpanSelect};
+use model::span::UNKNOWN_SERVICE;
 use model::{StatusCode, TraceId};
 
 /// What the traces of `start_ns..end_ns` with an answer have.
@@ -20,6 +22,11 @@ pub(super) fn select(pipeline: &Pipeline, start_ns: i64, end_ns: i64) -> SpanSel
 /// Hint of a function that needs a field's value.
 pub(super) fn existence(field: &FieldName) -> Option<SpanHint> {
     match field {
+        FieldName::Attribute { scope: None | Some(AttrScope::Resource), name, .. }
+            if name == SERVICE_NAME =>
+        {
+            None
+        }
         FieldName::Attribute { scope, name, .. } => Some(SpanHint::AttrExists(*scope, name.clone())),
         FieldName::Intrinsic(_) | FieldName::ParentIntrinsic(_) => None,
     }
@@ -81,6 +88,11 @@ fn of_comparison(op: BinaryOp, field: &FieldName, value: &Static, select: &mut S
     }
 }
 
+/// Hint of a span of `service`. Those of an unknown one have no attribute that storage could look for.
+fn of_service(service: &str) -> Option<SpanHint> {
+    (!service.is_empty() && service != UNKNOWN_SERVICE).then(|| SpanHint::Service(service.to_owned()))
+}
+
 /// Hint of `field op value`. A parent is a span of the trace, too: what is asked of it stands somewhere.
 fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> {
     let field = match field {
@@ -92,8 +104,7 @@ fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> 
             (name != super::answer::ROOT_NOT_RECEIVED).then(|| SpanHint::Name(name.clone()))
         }
         (FieldName::Intrinsic(Intrinsic::RootServiceName), BinaryOp::Equal, Static::Str(service)) => {
-            let known = !service.is_empty() && service != super::answer::ROOT_NOT_RECEIVED;
-            known.then(|| SpanHint::Service(service.clone()))
+            (service != super::answer::ROOT_NOT_RECEIVED).then(|| of_service(service))?
         }
         (FieldName::Intrinsic(Intrinsic::Status), BinaryOp::Equal, Static::Status(StatusCode::Error)) => {
             Some(SpanHint::Error)
@@ -104,7 +115,8 @@ fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> 
             Static::Duration(ns),
         ) => Some(SpanHint::DurationMin(*ns)),
         (FieldName::Attribute { scope, name, .. }, BinaryOp::Equal, Static::Str(text)) => match scope {
-            Some(AttrScope::Resource) if name == "service.name" => Some(SpanHint::Service(text.clone())),
+            Some(AttrScope::Resource) if name == SERVICE_NAME => of_service(text),
+            None if name == SERVICE_NAME && text == UNKNOWN_SERVICE => None,
             _ => Some(SpanHint::AttrEquals(*scope, name.clone(), text.clone())),
         },
         (FieldName::Attribute { .. }, BinaryOp::Equal, Static::Nil)
@@ -171,6 +183,8 @@ mod tests {
             "{ parent.name = \"a\" && parent.span.b = \"x\" }",
             &[SpanHint::Name("a".to_owned()), equals(Some(AttrScope::Span), "b", "x")],
         );
+        check_hints("{ resource.service.name = \"unknown_service\" && .service.name =~ \"u.*\" }", &[]);
+        check_hints("{ .service.name = \"unknown_service\" && rootServiceName = \"unknown_service\" }", &[]);
         check_hints("{ parent = nil && parent.c = nil && parent.name != \"a\" }", &[]);
     }
 }

@@ -79,6 +79,50 @@ fn a_missing_root_is_said_and_structure_still_works() {
 }
 
 #[test]
+fn a_span_without_a_service_is_of_the_unknown_one() {
+    let mut batch = SpanBatch::default();
+    push(&mut batch, (1, 0, 5, "root"));
+    let unnamed = batch.push_attrs([("service.name", ValueRef::Str(""))]);
+    batch.resources[0].attrs = unnamed;
+    push(&mut batch, (2, 1, 6, "named"));
+    push(&mut batch, (3, 1, 7, "bare"));
+    batch.resources[2].attrs = 0..0;
+    let source = MemorySpans::default();
+    source.push(&Tenant::default(), &batch);
+    for (condition, expected) in [
+        ("resource.service.name = \"unknown_service\"", &[1, 3][..]),
+        (".service.name =~ \"unknown.*\"", &[1, 3]),
+        ("resource.service.name = \"shop\"", &[2]),
+        ("resource.service.name = \"\"", &[]),
+        ("rootServiceName = \"unknown_service\"", &[1, 2, 3]),
+    ] {
+        assert_eq!(selected(&source, &format!("{{ {condition} }}")), expected, "{condition}");
+    }
+    let answer = ask(&source, "{ }");
+    let services: Vec<&str> = answer.traces[0].service_stats.keys().map(String::as_str).collect();
+    assert_eq!(services, ["shop", "unknown_service"]);
+    let params = TagsParams { end_ns: i64::MAX, ..TagsParams::default() };
+    let (tenant, budget) = (Tenant::default(), Budget::default());
+    let values = tag_values(&source, &tenant, "resource.service.name", &params, &budget).expect("values");
+    let values: Vec<&str> = values.values.iter().map(|value| value.value.as_str()).collect();
+    assert_eq!(values, ["shop", "unknown_service"]);
+    let names = crate::jaeger::services(&source, &tenant, 0..i64::MAX, &budget);
+    assert_eq!(names, Ok(vec!["shop".to_owned(), "unknown_service".to_owned()]));
+    let query = crate::jaeger::TraceQuery {
+        service: "unknown_service".to_owned(),
+        operation: "bare".to_owned(),
+        end_ns: i64::MAX,
+        limit: 9,
+        ..crate::jaeger::TraceQuery::default()
+    };
+    let found = crate::jaeger::find_traces(&source, &tenant, &query, &budget).expect("found");
+    assert_eq!(found.traces.len(), 1);
+    let operations =
+        crate::jaeger::operations(&source, &tenant, "unknown_service", None, 0..i64::MAX, &budget);
+    assert_eq!(operations.expect("operations").len(), 2);
+}
+
+#[test]
 fn a_span_reads_its_parent() {
     let source =
         source(&[(1, 0, 5, "root"), (2, 1, 6, "a"), (3, 2, 7, "b"), (4, 9, 8, "lost"), (5, 5, 9, "self")]);

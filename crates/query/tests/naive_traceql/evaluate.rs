@@ -7,6 +7,7 @@ use language::traceql::{
     SpansetExpr, SpansetOp, Stage, Static, UnaryOp, constant,
 };
 use model::scan::AttrScope;
+use model::span::UNKNOWN_SERVICE;
 use query::traceql::{AttrValue, ROOT_NOT_RECEIVED};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -38,7 +39,7 @@ fn root_names(trace: &Trace) -> (String, String) {
         None => (ROOT_NOT_RECEIVED.to_owned(), ROOT_NOT_RECEIVED.to_owned()),
         Some(root) => match get(&root.resource, "service.name") {
             V::Str(service) => (service, root.name.clone()),
-            _ => (String::new(), root.name.clone()),
+            _ => (UNKNOWN_SERVICE.to_owned(), root.name.clone()),
         },
     }
 }
@@ -236,7 +237,10 @@ pub(crate) fn values(field: &FieldName, trace: &Trace, id: u64) -> Vec<V> {
             Some(AttrScope::Event) => span.events.iter().map(|event| get(&event.2, name)).collect(),
             Some(AttrScope::Link) => span.links.iter().map(|link| get(&link.2, name)).collect(),
             None if get(&span.attrs, name) != V::Nil => vec![get(&span.attrs, name)],
-            None | Some(AttrScope::Resource) => vec![get(&span.resource, name)],
+            None | Some(AttrScope::Resource) => match get(&span.resource, name) {
+                V::Nil if name == "service.name" => text(UNKNOWN_SERVICE),
+                value => vec![value],
+            },
         },
         FieldName::Intrinsic(intrinsic) | FieldName::ParentIntrinsic(intrinsic) => match intrinsic {
             Intrinsic::Duration => vec![V::Duration(span.duration_ns)],
