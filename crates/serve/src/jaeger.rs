@@ -24,6 +24,7 @@ pub fn router(state: State) -> Router {
         "/api/transform",
         "/api/metrics/{call}",
         "/api/deep-dependencies",
+        "/api/quality-metrics",
         "/api/v3/trace-summaries",
     ];
     let routes =

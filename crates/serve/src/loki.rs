@@ -44,6 +44,16 @@ pub fn router(state: State) -> Router {
         "/loki/api/v1/rules",
         "/loki/api/v1/delete",
         "/loki/api/v1/cache/generation_numbers",
+        "/api/prom/query",
+        "/api/prom/label",
+        "/api/prom/label/{name}/values",
+        "/api/prom/series",
+        "/api/prom/tail",
+        "/api/prom/rules",
+        "/prometheus/api/v1/rules",
+        "/prometheus/api/v1/alerts",
+        "/config",
+        "/services",
     ];
     let calls =
         unsupported.into_iter().fold(calls, |calls, path| calls.route(path, any(status::unsupported)));

@@ -61,8 +61,24 @@ async fn v1_answers_in_its_envelope() {
         (
             format!("GET /api/dependencies endTs={NOW_S}000&lookback=600000"),
             200,
-            json!({"data": [{"parent": "cart", "child": "pay", "callCount": 1}]}),
+            json!({
+                "data": [{"parent": "cart", "child": "cart"}, {"parent": "cart", "child": "pay", "callCount": 1}],
+                "total": 0,
+            }),
         ),
+        (format!("GET /api/traces/{TRACE} start=1&end=2&raw=true"), 200, json!({"data": [{}], "total": 0})),
+        (
+            format!("GET /api/traces/{TRACE} start=x"),
+            400,
+            failed(400, "unable to parse param 'start': strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ),
+        (format!("GET /api/traces/{TRACE} raw=x"), 400, json!({"errors": [{"code": 400}]})),
+        (
+            "GET /api/traces service=a&limit=0".into(),
+            400,
+            failed(400, "search depth must be greater than 0 and less than max traces"),
+        ),
+        ("GET /api/quality-metrics".into(), 501, json!({"errors": [{"code": 501}]})),
         ("GET /api/archive/abc".into(), 501, json!({"errors": [{"code": 501}]})),
     ];
     for (request, status, expected) in cases {
@@ -80,6 +96,12 @@ async fn v3_answers_otlp() {
             "GET /api/v3/operations service=pay&span_kind=server".into(),
             200,
             json!({"operations": [{"name": "POST /pay", "spanKind": "server"}]}),
+        ),
+        ("GET /api/v3/operations".into(), 200, json!({"operations": []})),
+        (
+            format!("GET /api/v3/traces query.serviceName=pay&query.searchDepth=0&{range}"),
+            400,
+            json!({"error": {"message": "search depth must be greater than 0 and less than max traces"}}),
         ),
         (
             format!("GET /api/v3/traces query.serviceName=pay&{range}"),

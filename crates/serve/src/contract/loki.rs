@@ -82,6 +82,13 @@ async fn metric_queries_answer_vectors_and_matrices() {
             json!({"data": {"resultType": "matrix"}}),
         ),
         (
+            format!("GET /loki/api/v1/query_range query=vector(1)&step=300&{}", range()),
+            200,
+            json!({"data": {"result": [{"values": [
+                [T0_S - 200, "1"], [T0_S + 100, "1"], [T0_S + 400, "1"], [T0_S + 700, "1"]
+            ]}]}}),
+        ),
+        (
             "GET /loki/api/v1/query query={app=\"shop\"}".into(),
             400,
             json!("not supported as an instant query"),
@@ -169,7 +176,28 @@ async fn mistakes_are_plain_text() {
             400,
             "max entries limit per query exceeded",
         ),
-        ("GET /loki/api/v1/query_range query={a=\"b\"}&start=x", 400, "could not parse 'start' parameter"),
+        (
+            "GET /loki/api/v1/query_range query={a=\"b\"}&start=x",
+            400,
+            "could not parse 'start' parameter: strconv.ParseInt: parsing \"x\": invalid syntax",
+        ),
+        (
+            "GET /loki/api/v1/query_range query={a=\"b\"}&limit=x",
+            400,
+            "strconv.Atoi: parsing \"x\": invalid syntax",
+        ),
+        (
+            "GET /loki/api/v1/query_range query={a=\"b\"}&step=x",
+            400,
+            "cannot parse \"x\" to a valid duration",
+        ),
+        (
+            "GET /loki/api/v1/query_range query={a=\"b\"}|unwrap x",
+            400,
+            "col 9: syntax error: unexpected unwrap",
+        ),
+        ("GET /loki/api/v1/index/stats query={a=\"b\"}|=\"x\"", 400, "only label matchers are supported"),
+        ("GET /loki/api/v1/series match[]=", 400, "parse error : syntax error: unexpected $end"),
         (
             "GET /loki/api/v1/query_range query={a=\"b\"}&start=2&end=1",
             400,
@@ -179,12 +207,18 @@ async fn mistakes_are_plain_text() {
         ("GET /loki/api/v1/query_range query={a=\"b\"}&direction=up", 400, "invalid direction"),
         ("GET /loki/api/v1/patterns query={a=\"b\"}", 501, "unsupported"),
         ("GET /loki/api/v1/delete", 501, "unsupported"),
+        ("GET /api/prom/label/app/values", 501, "unsupported"),
+        ("GET /config", 501, "unsupported"),
     ];
     for (request, status, text) in cases {
         server.check(request, status, json!(text)).await;
         let answer = server.ask(request).await;
         assert!(answer.header("content-type").starts_with("text/plain"), "{request}");
+        assert!(status != 400 || !answer.text().ends_with('\n'), "{request}");
     }
+    let format = server.ask("GET /loki/api/v1/format_query").await;
+    let expected = json!({"status": "invalid-query", "error": "parse error : syntax error: unexpected $end"});
+    assert_eq!((format.status.as_u16(), format.json()), (400, expected));
     let tenant = server.ask_with("GET /loki/api/v1/labels", &[("x-scope-orgid", "..")]).await;
     assert_eq!(tenant.status, 400);
     let other =

@@ -102,7 +102,7 @@ async fn mistakes_get_the_peers_words() {
         (
             "GET /api/v1/query query=1&time=x",
             400,
-            bad("invalid parameter \"time\": cannot parse \"x\" to a valid timestamp"),
+            bad("invalid parameter \"time\": invalid time value for 'time': cannot parse \"x\" to a valid timestamp"),
         ),
         (
             "GET /api/v1/query query=1&timeout=x",
@@ -120,9 +120,27 @@ async fn mistakes_get_the_peers_words() {
             bad("error parsing lookback delta duration: cannot parse \"x\" to a valid duration"),
         ),
         ("GET /api/v1/series", 400, bad("no match[] parameter provided")),
-        ("GET /api/v1/series match[]={a=\"\"}", 400, json!({"errorType": "bad_data"})),
+        (
+            "GET /api/v1/series match[]={a=\"\"}",
+            400,
+            bad("invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"),
+        ),
         ("GET /api/v1/labels match[]=(", 400, json!({"errorType": "bad_data"})),
-        ("GET /api/v1/labels start=2&end=1", 400, json!({"errorType": "bad_data"})),
+        ("GET /api/v1/labels start=2&end=1", 200, json!({"data": []})),
+        ("GET /api/v1/label/job/values start=2&end=1", 200, json!({"data": []})),
+        ("GET /api/v1/series match[]={job=\"shop\"}&start=2&end=1", 200, json!({"data": []})),
+        (
+            "GET /api/v1/query_exemplars query=a&start=2&end=1",
+            400,
+            bad("end timestamp must not be before start timestamp"),
+        ),
+        ("GET /api/v1/query_exemplars query=(", 400, bad("1:2: parse error: unclosed left parenthesis")),
+        ("GET /api/v1/query_exemplars query=1", 204, json!("")),
+        ("GET /api/v1/metadata limit=x", 400, bad("limit must be a number")),
+        ("GET /api/v1/targets/metadata limit=x", 400, bad("limit must be a number")),
+        ("GET /api/v1/status/tsdb limit=x", 400, bad("limit must be a positive number")),
+        ("GET /api/v1/rules type=foo", 400, bad("invalid parameter \"type\": not supported value \"foo\"")),
+        ("GET /api/v1/rules exclude_alerts=x", 400, json!({"errorType": "bad_data"})),
         (
             "GET /api/v1/query query=http_requests_total*on(job)http_requests_total",
             422,
@@ -130,11 +148,17 @@ async fn mistakes_get_the_peers_words() {
         ),
         (
             "POST /api/v1/admin/tsdb/snapshot",
-            500,
-            json!({"errorType": "unavailable", "error": "admin APIs disabled"}),
+            501,
+            json!({
+                "errorType": "unavailable",
+                "error": "unsupported: /api/v1/admin/tsdb/snapshot is not implemented by Binnacle",
+            }),
         ),
         ("POST /api/v1/read", 501, json!("unsupported: remote read")),
-        ("GET /api/v1/notifications", 501, json!("unsupported: /api/v1/notifications")),
+        ("GET /api/v1/notifications", 501, json!({"status": "error", "errorType": "unavailable"})),
+        ("GET /api/v1/openapi.yaml", 501, json!({"status": "error"})),
+        ("GET /api/v1/search/metric_names", 501, json!({"status": "error"})),
+        ("POST /-/reload", 501, json!({"status": "error"})),
     ])
     .await;
 }
@@ -172,6 +196,7 @@ async fn series_calls_list_names_and_values() {
             200,
             json!({"data": {"http_requests": [{"type": "counter", "help": "Requests.", "unit": ""}]}}),
         ),
+        ("GET /api/v1/metadata limit=0", 200, json!({"status": "success", "data": {}})),
         ("GET /api/v1/metadata metric=other", 200, json!({"status": "success", "data": {}})),
         (
             &format!("POST /api/v1/query_exemplars query=http_requests_total&start={T0_S}&end={NOW_S}"),
@@ -219,6 +244,8 @@ async fn status_calls_describe_the_server() {
         ("GET /-/ready", 200, json!("Ready")),
         ("GET /-/healthy", 200, json!("Healthy")),
         ("HEAD /-/ready", 200, json!("")),
+        ("GET /version", 200, json!({"version": "3.15.0"})),
+        ("GET /api/v1/targets state=foo", 200, json!({"data": {"activeTargets": [], "droppedTargetCounts": null}})),
         ("GET /api/v1/nothing", 404, json!("")),
     ])
     .await;
@@ -249,7 +276,9 @@ async fn browsers_and_proxies_are_served() {
     let server = server().await;
     let preflight = server.ask_with("OPTIONS /api/v1/query", &[("origin", "http://grafana")]).await;
     assert_eq!(preflight.status, 204);
-    assert_eq!(preflight.header("access-control-allow-origin"), "*");
+    assert_eq!(preflight.header("access-control-allow-origin"), "http://grafana");
+    let bare = server.ask("OPTIONS /api/v1/labels").await;
+    assert_eq!((bare.status.as_u16(), bare.header("access-control-allow-origin")), (204, ""));
     let gzip =
         server.ask_with("GET /api/v1/series match[]={job=\"shop\"}", &[("accept-encoding", "gzip")]).await;
     assert_eq!(gzip.header("content-encoding"), "gzip");

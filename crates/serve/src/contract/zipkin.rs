@@ -36,6 +36,8 @@ async fn calls_answer_bare_lists() {
         ("GET /api/v2/autocompleteKeys".into(), 200, json!([])),
         ("GET /api/v2/autocompleteValues key=env".into(), 200, json!([])),
         ("GET /health".into(), 200, json!({"status": "UP"})),
+        ("GET /zipkin/api/v2/services".into(), 200, json!(["cart", "pay"])),
+        ("GET /info".into(), 501, json!("unsupported: /info")),
     ];
     for (request, status, expected) in cases {
         server.check(&request, status, expected).await;

@@ -53,6 +53,14 @@ pub(crate) async fn operations(
     .await
 }
 
+/// A `limit` or `searchDepth` as Jaeger's storage accepts it; no more than [`TRACES_MAX`] are answered.
+pub(crate) fn depth(limit: i64) -> Result<usize, Cause> {
+    let depth = usize::try_from(limit).ok().filter(|depth| *depth > 0);
+    let refused =
+        || Cause::Parameter("search depth must be greater than 0 and less than max traces".to_owned());
+    depth.map(|depth| depth.min(TRACES_MAX)).ok_or_else(refused)
+}
+
 /// Traces with a span that satisfies `query`.
 pub(crate) async fn traces(state: &State, tenant: &Tenant, query: TraceQuery) -> Result<FoundTraces, Cause> {
     run(state, tenant, move |source, tenant, budget| Ok(jaeger::find_traces(source, tenant, &query, budget)?))
@@ -73,18 +81,14 @@ pub(crate) async fn trace(
     Ok((answer.trace.ok_or(Cause::NotFound)?, answer.completeness))
 }
 
-/// Who called whom in `range`; a service's calls to itself are left out, as Jaeger does.
+/// Who called whom in `range`.
 pub(crate) async fn dependencies(
     state: &State,
     tenant: &Tenant,
     range: Range<i64>,
 ) -> Result<Vec<Dependency>, Cause> {
-    run(state, tenant, |source, tenant, budget| {
-        let mut links = jaeger::dependencies(source, tenant, range, budget)?;
-        links.retain(|link| link.parent != link.child);
-        Ok(links)
-    })
-    .await
+    run(state, tenant, |source, tenant, budget| Ok(jaeger::dependencies(source, tenant, range, budget)?))
+        .await
 }
 
 /// An id of a path or parameter.

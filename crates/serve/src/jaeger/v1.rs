@@ -15,16 +15,16 @@ use wire::jaeger::trace_to_v1_json;
 /// Most ids one call may name.
 const IDS_MAX: usize = 100;
 
-fn answer(data: &Value, missing: &[String]) -> Response {
-    let total = data.as_array().map_or(0, Vec::len);
-    let errors = match missing {
-        [] => Value::Null,
-        missing => missing.iter().map(|msg| json!({"code": 206, "msg": msg})).collect(),
-    };
+/// As Jaeger's, only lists of names say how many they are.
+fn answer(data: &Value, total: usize) -> Response {
     body::json(
         StatusCode::OK,
-        &json!({"data": data, "total": total, "limit": 0, "offset": 0, "errors": errors}),
+        &json!({"data": data, "total": total, "limit": 0, "offset": 0, "errors": null}),
     )
+}
+
+fn names(names: &[String]) -> Response {
+    answer(&json!(names), names.len())
 }
 
 /// `/api/services`
@@ -32,7 +32,7 @@ pub(crate) async fn services(
     Extract(state): Extract<State>,
     call: Call<FailureV1>,
 ) -> Result<Response, FailureV1> {
-    Ok(answer(&json!(find::services(&state, &call.tenant).await?), &[]))
+    Ok(names(&find::services(&state, &call.tenant).await?))
 }
 
 /// `/api/services/{service}/operations`: names only.
@@ -42,9 +42,9 @@ pub(crate) async fn service_operations(
     call: Call<FailureV1>,
 ) -> Result<Response, FailureV1> {
     let operations = find::operations(&state, &call.tenant, &service, "").await?;
-    let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
-    names.dedup();
-    Ok(answer(&json!(names), &[]))
+    let mut found: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
+    found.dedup();
+    Ok(names(&found))
 }
 
 /// `/api/operations`: names and kinds.
@@ -55,7 +55,7 @@ pub(crate) async fn operations(
     let service = required_service(&call)?;
     let operations = find::operations(&state, &call.tenant, service, call.params.get("spanKind")).await?;
     let rows: Vec<Value> = operations.iter().map(operation).collect();
-    Ok(answer(&json!(rows), &[]))
+    Ok(answer(&json!(rows), rows.len()))
 }
 
 /// An operation as v1 and v3 print it.
@@ -104,7 +104,6 @@ pub(crate) async fn traces(
 
 /// Traces in the envelope, printed one by one.
 fn stream(traces: Vec<SpanBatch>, missing: Vec<String>) -> Response {
-    let total = traces.len();
     let mut rows = traces.into_iter();
     let mut begun = false;
     body::json_stream(move |out| {
@@ -124,9 +123,7 @@ fn stream(traces: Vec<SpanBatch>, missing: Vec<String>) -> Response {
             [] => Value::Null,
             missing => missing.iter().map(|msg| json!({"code": 206, "msg": msg})).collect(),
         };
-        out.extend_from_slice(
-            format!(r#"],"total":{total},"limit":0,"offset":0,"errors":{errors}}}"#).as_bytes(),
-        );
+        out.extend_from_slice(format!(r#"],"total":0,"limit":0,"offset":0,"errors":{errors}}}"#).as_bytes());
         false
     })
 }
@@ -137,6 +134,7 @@ pub(crate) async fn trace(
     Segment(id, _): Segment<FailureV1>,
     call: Call<FailureV1>,
 ) -> Result<Response, FailureV1> {
+    v1_params::check_trace(&call.params)?;
     let (trace, completeness) = find::trace(&state, &call.tenant, find::trace_id(&id)?, 0..0).await?;
     Ok(stream(vec![trace], completeness.missing))
 }
@@ -149,7 +147,7 @@ pub(crate) async fn dependencies(
     let range = v1_params::dependency_range(&call.params, state.clock.now_ns())?;
     let links = find::dependencies(&state, &call.tenant, range).await?;
     let rows: Vec<Value> = links.iter().map(dependency).collect();
-    Ok(answer(&json!(rows), &[]))
+    Ok(answer(&json!(rows), 0))
 }
 
 /// A dependency as v1 and v3 print it.

@@ -1,7 +1,7 @@
 //! The parameters of v1's search, as Jaeger's own query parser reads and refuses them.
 
 use super::failure::Cause;
-use super::find::{TRACES_DEFAULT, TRACES_MAX};
+use super::find::{self, TRACES_DEFAULT};
 use crate::call::Params;
 use crate::time::{NS_PER_S, go_duration_ns};
 use query::jaeger::TraceQuery;
@@ -61,12 +61,13 @@ pub(crate) fn search(params: &Params, now_ns: i64) -> Result<TraceQuery, Cause> 
     if service.is_empty() {
         return Err(Cause::Parameter("parameter 'service' is required".into()));
     }
-    let limit = match params.some("limit") {
-        None => TRACES_DEFAULT,
-        Some(text) => text.parse().map_err(|_| {
-            unparsable("limit", format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
-        })?,
-    };
+    let limit =
+        match params.some("limit") {
+            None => TRACES_DEFAULT,
+            Some(text) => find::depth(text.parse().map_err(|_| {
+                Cause::Parameter(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+            })?)?,
+        };
     let (min, max) = (duration(params, "minDuration")?, duration(params, "maxDuration")?);
     if max > 0 && max < min {
         return Err(Cause::Parameter("'maxDuration' should be greater than 'minDuration'".into()));
@@ -79,8 +80,21 @@ pub(crate) fn search(params: &Params, now_ns: i64) -> Result<TraceQuery, Cause> 
         end_ns: time_us(params, "end", now_ns)?,
         duration_min_ns: min,
         duration_max_ns: max,
-        limit: limit.clamp(1, TRACES_MAX),
+        limit,
     })
+}
+
+/// `start`, `end` and `raw` of a trace by id. They must be readable and change nothing: a trace is found whenever it was,
+/// and no span is adjusted.
+pub(crate) fn check_trace(params: &Params) -> Result<(), Cause> {
+    const BOOLS: [&str; 12] =
+        ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
+    time_us(params, "start", 0)?;
+    time_us(params, "end", 0)?;
+    match params.some("raw").filter(|text| !BOOLS.contains(text)) {
+        None => Ok(()),
+        Some(text) => Err(unparsable("raw", format!("strconv.ParseBool: parsing {text:?}: invalid syntax"))),
+    }
 }
 
 /// `endTs` and `lookback` of the dependency call, milliseconds, as a range in nanoseconds.

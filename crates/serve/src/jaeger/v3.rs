@@ -1,7 +1,7 @@
 //! The v3 HTTP API: OTLP JSON out, camelCase parameters with their `snake_case` aliases.
 
 use super::failure::{Cause, FailureV3};
-use super::find::{self, TRACES_DEFAULT, TRACES_MAX};
+use super::find::{self, TRACES_DEFAULT};
 use super::v1::{dependency, operation};
 use crate::State;
 use crate::body;
@@ -43,7 +43,8 @@ fn search(params: &Params) -> Result<TraceQuery, Cause> {
     const MIN: [&str; 2] = ["query.startTimeMin", "query.start_time_min"];
     const MAX: [&str; 2] = ["query.startTimeMax", "query.start_time_max"];
     let required = |names: [&str; 2]| {
-        time(params, names)?.ok_or_else(|| Cause::Parameter(format!("{} is required", names[0])))
+        let missing = "query.start_time_min and query.start_time_max are required";
+        time(params, names)?.ok_or_else(|| Cause::Parameter(missing.to_owned()))
     };
     if any(params, ["query.filter", "filter"]).is_some() {
         return Err(Cause::Unsupported("query.filter".into()));
@@ -57,9 +58,9 @@ fn search(params: &Params) -> Result<TraceQuery, Cause> {
         .or_else(|| any(params, ["query.numTraces", "query.num_traces"]))
     {
         None => TRACES_DEFAULT,
-        Some(text) => text.parse().map_err(|_| {
+        Some(text) => find::depth(text.parse().map_err(|_| {
             Cause::Parameter(format!("malformed parameter query.searchDepth: {text:?} is no number"))
-        })?,
+        })?)?,
     };
     Ok(TraceQuery {
         service: any(params, ["query.serviceName", "query.service_name"]).unwrap_or_default().to_owned(),
@@ -71,7 +72,7 @@ fn search(params: &Params) -> Result<TraceQuery, Cause> {
         end_ns: required(MAX)?,
         duration_min_ns: duration(params, ["query.durationMin", "query.duration_min"])?,
         duration_max_ns: duration(params, ["query.durationMax", "query.duration_max"])?,
-        limit: limit.clamp(1, TRACES_MAX),
+        limit,
     })
 }
 
@@ -118,7 +119,11 @@ pub(crate) async fn operations(
 ) -> Result<Response, FailureV3> {
     let service = call.params.get("service");
     let kind = any(&call.params, ["spanKind", "span_kind"]).unwrap_or_default();
-    let operations = find::operations(&state, &call.tenant, service, kind).await?;
+    // Jaeger knows no operations of no service.
+    let operations = match service {
+        "" => Vec::new(),
+        service => find::operations(&state, &call.tenant, service, kind).await?,
+    };
     let rows: Vec<Value> = operations.iter().map(operation).collect();
     Ok(body::json(StatusCode::OK, &json!({"operations": rows})))
 }

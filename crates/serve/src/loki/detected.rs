@@ -14,7 +14,7 @@ use query::logql::{self, DetectedField};
 use serde_json::{Value, json};
 
 /// Lines looked at when a call names no `line_limit`.
-const LINES_DEFAULT: usize = 1_000;
+const LINES_DEFAULT: usize = 100;
 /// Most lines a call may have looked at.
 const LINES_MAX: usize = 5_000;
 /// Fields (or values) answered when a call names no limit.
@@ -40,7 +40,7 @@ fn limits(params: &Params) -> Result<(usize, usize), Failure> {
         None => LINES_DEFAULT,
         Some(text) => text
             .parse()
-            .map_err(|_| Failure::Parameter(format!("could not parse 'line_limit' parameter: {text:?}")))?,
+            .map_err(|_| Failure::Parameter(format!("strconv.Atoi: parsing {text:?}: invalid syntax")))?,
     };
     Ok((lines.clamp(1, LINES_MAX), limit(params, FIELDS_DEFAULT, FIELDS_MAX)?))
 }

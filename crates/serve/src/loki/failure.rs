@@ -1,6 +1,7 @@
-//! Why a Loki call has no answer, printed as Loki prints it: plain text under the status its clients expect.
+//! Why a Loki call has no answer, printed as Loki prints it: plain text without a line feed, under the status its
+//! clients expect.
 
-use crate::body::text;
+use crate::body::with_type;
 use crate::call::CallError;
 use crate::gate::RunError;
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
@@ -42,7 +43,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = self.status();
-        let mut response = text(status, &self.to_string());
+        let mut response = with_type(status, "text/plain; charset=utf-8", self.to_string().into_bytes());
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

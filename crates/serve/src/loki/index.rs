@@ -2,7 +2,7 @@
 
 use super::encode;
 use super::failure::Failure;
-use super::query::{limit, required_query};
+use super::query::{NO_QUERY, limit, required_query};
 use super::range;
 use crate::State;
 use crate::body;
@@ -12,7 +12,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use model::Tenant;
 use model::scan::{Budget, Completeness, LogSource};
-use query::logql::{self, LogAnswer, LogError, LogQueryStats, LogValue, VolumeBy, VolumeParams};
+use query::logql::{
+    self, LogAnswer, LogError, LogQueryStats, LogSample, LogSeries, LogValue, VolumeBy, VolumeParams,
+};
 use serde_json::{Map, Value, json};
 
 /// Rows of a volume answer that names no limit.
@@ -63,6 +65,9 @@ pub(crate) async fn series(Extract(state): Extract<State>, call: Call<Failure>) 
     let range = range::meta_range(&call.params, state.clock.now_ns())?;
     let selectors: Vec<String> =
         call.params.all("match[]").chain(call.params.all("match")).map(str::to_owned).collect();
+    if selectors.iter().any(String::is_empty) {
+        return Err(Failure::Query(LogError::BadQuery(NO_QUERY.to_owned())));
+    }
     let series = ask(&state, &call.tenant, move |source, tenant, budget| {
         logql::series(source, tenant, &selectors, range, budget)
     });
@@ -118,6 +123,18 @@ fn volume_answer(value: LogValue) -> Response {
     encode::answer(answer, false)
 }
 
+/// Loki answers a matrix of no more than a point per series as a vector.
+fn short_as_vector(series: Vec<LogSeries>) -> LogValue {
+    if series.iter().any(|one| one.points.len() > 1) {
+        return LogValue::Matrix(series);
+    }
+    let sample = |one: LogSeries| {
+        let (ts_ms, value) = *one.points.first()?;
+        Some(LogSample { labels: one.labels, ts_ms, value })
+    };
+    LogValue::Vector(series.into_iter().filter_map(sample).collect())
+}
+
 /// `/loki/api/v1/index/volume`
 pub(crate) async fn volume(Extract(state): Extract<State>, call: Call<Failure>) -> Result<Response, Failure> {
     let params = volume_params(&call.params, state.clock.now_ns())?;
@@ -137,5 +154,5 @@ pub(crate) async fn volume_range(
     let rows = ask(&state, &call.tenant, move |source, tenant, budget| {
         logql::volume_range(source, tenant, &params, step_ms, budget)
     });
-    Ok(volume_answer(LogValue::Matrix(rows.await?)))
+    Ok(volume_answer(short_as_vector(rows.await?)))
 }

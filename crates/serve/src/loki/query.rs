@@ -43,6 +43,7 @@ pub(crate) async fn range(Extract(state): Extract<State>, call: Call<Failure>) -
         start_ns: bounds.0,
         end_ns: bounds.1,
         step_ms: Some(range::step_ms(&call.params, bounds)?),
+        aligned: true,
         interval_ms: range::interval_ms(&call.params)?,
         ..log_params(&state, &call.params)?
     };
@@ -51,22 +52,24 @@ pub(crate) async fn range(Extract(state): Extract<State>, call: Call<Failure>) -
 }
 
 /// `/loki/api/v1/format_query`
-pub(crate) async fn format(call: Call<Failure>) -> Result<Response, Failure> {
-    let text = required_query(&call.params)?;
-    let (status, answer) = match language::logql::parse(text) {
-        Ok(expr) => (StatusCode::OK, json!({"status": "success", "data": language::logql::pretty(&expr)})),
-        Err(error) => {
-            (StatusCode::BAD_REQUEST, json!({"status": "invalid-query", "error": error.to_string()}))
-        }
+pub(crate) async fn format(call: Call<Failure>) -> Response {
+    let parsed = match call.params.get("query") {
+        "" => Err(NO_QUERY.to_owned()),
+        text => language::logql::parse(text).map_err(|error| error.to_string()),
     };
-    Ok(body::json(status, &answer))
+    let (status, answer) = match parsed {
+        Ok(expr) => (StatusCode::OK, json!({"status": "success", "data": language::logql::pretty(&expr)})),
+        Err(error) => (StatusCode::BAD_REQUEST, json!({"status": "invalid-query", "error": error})),
+    };
+    body::json(status, &answer)
 }
+
+/// What Loki's parser says of an empty query.
+pub(crate) const NO_QUERY: &str = "parse error : syntax error: unexpected $end";
 
 /// The `query` parameter, which every log call but the label calls needs.
 pub(crate) fn required_query(params: &Params) -> Result<&str, Failure> {
-    params.some("query").ok_or_else(|| {
-        Failure::Query(LogError::BadQuery("parse error : syntax error: unexpected $end".to_owned()))
-    })
+    params.some("query").ok_or_else(|| Failure::Query(LogError::BadQuery(NO_QUERY.to_owned())))
 }
 
 async fn run(state: &State, call: &Call<Failure>, params: LogParams) -> Result<LogAnswer, Failure> {
@@ -81,7 +84,7 @@ pub(crate) fn limit(params: &Params, default: usize, most: usize) -> Result<usiz
     let Some(text) = params.some("limit") else { return Ok(default) };
     let limit: i64 = text
         .parse()
-        .map_err(|_| Failure::Parameter(format!("could not parse 'limit' parameter: {text:?}")))?;
+        .map_err(|_| Failure::Parameter(format!("strconv.Atoi: parsing {text:?}: invalid syntax")))?;
     match usize::try_from(limit) {
         Ok(limit) if limit > most => Err(Failure::Parameter(format!(
             "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {most})"

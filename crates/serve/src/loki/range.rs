@@ -13,10 +13,20 @@ const STEPS_DEFAULT: i64 = 250;
 
 fn time(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
     let read = |text: &str| {
-        unix_ns(text)
-            .ok_or_else(|| Failure::Parameter(format!("could not parse '{name}' parameter: {text:?}")))
+        unix_ns(text).ok_or_else(|| {
+            Failure::Parameter(format!("could not parse '{name}' parameter: {}", not_a_number(text)))
+        })
     };
     params.some(name).map(read).transpose()
+}
+
+/// What Go's parser says of a text that is no number; Loki's clients know these words.
+fn not_a_number(text: &str) -> String {
+    format!("strconv.ParseInt: parsing {text:?}: invalid syntax")
+}
+
+fn not_a_duration(text: &str) -> Failure {
+    Failure::Parameter(format!("cannot parse {text:?} to a valid duration"))
 }
 
 /// `start..end` of a call, nanoseconds; `end` defaults to now, `start` to `since` or an hour before the end.
@@ -24,8 +34,10 @@ pub(crate) fn bounds(params: &Params, now_ns: i64) -> Result<(i64, i64), Failure
     let end = time(params, "end")?.unwrap_or(now_ns);
     let since = match params.some("since") {
         None => SINCE_DEFAULT_NS,
-        Some(text) => go_duration_ns(text)
-            .ok_or_else(|| Failure::Parameter(format!("could not parse 'since' parameter: {text:?}")))?,
+        Some(text) => go_duration_ns(text).ok_or_else(|| {
+            let what = format!("could not parse 'since' parameter: not a valid duration string: {text:?}");
+            Failure::Parameter(what)
+        })?,
     };
     let start = time(params, "start")?.unwrap_or_else(|| end.min(now_ns).saturating_sub(since));
     if end < start {
@@ -42,7 +54,10 @@ pub(crate) fn meta_range(params: &Params, now_ns: i64) -> Result<MetaRange, Fail
 
 /// The instant of an instant query.
 pub(crate) fn instant(params: &Params, now_ns: i64) -> Result<i64, Failure> {
-    Ok(time(params, "time")?.unwrap_or(now_ns))
+    match params.some("time") {
+        None => Ok(now_ns),
+        Some(text) => unix_ns(text).ok_or_else(|| Failure::Parameter(not_a_number(text))),
+    }
 }
 
 /// `step` in milliseconds, or the one Loki would choose for the range.
@@ -56,7 +71,7 @@ pub(crate) fn step_ms(params: &Params, bounds: (i64, i64)) -> Result<i64, Failur
         Some(_) => Err(Failure::Parameter(
             "zero or negative query resolution step widths are not accepted. Try a positive integer".into(),
         )),
-        None => Err(Failure::Parameter(format!("could not parse 'step' parameter: {text:?}"))),
+        None => Err(not_a_duration(text)),
     }
 }
 
@@ -66,6 +81,6 @@ pub(crate) fn interval_ms(params: &Params) -> Result<i64, Failure> {
     match step_ns(text) {
         Some(ns) if ns >= 0 => Ok(ns / NS_PER_MS),
         Some(_) => Err(Failure::Parameter("interval must be >= 0".into())),
-        None => Err(Failure::Parameter(format!("could not parse 'interval' parameter: {text:?}"))),
+        None => Err(not_a_duration(text)),
     }
 }

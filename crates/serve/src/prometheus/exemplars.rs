@@ -7,7 +7,9 @@ use crate::State;
 use crate::call::Call;
 use crate::number::float;
 use axum::extract::State as Extract;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use language::promql;
 use model::scan::{Budget, SeriesSelect};
 use model::{Exemplar, Labels, ScanError};
 use serde_json::{Map, Value, json};
@@ -22,11 +24,18 @@ pub(crate) async fn exemplars(
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
     let (start_ms, end_ms) = params::meta_range(&call.params)?;
-    let expr = params::query(&call.params)?;
+    if end_ms < start_ms {
+        return Err(Failure::bad_data("end timestamp must not be before start timestamp"));
+    }
+    let parsed = promql::parse(call.params.get("query"));
+    let expr = parsed.map_err(|error| Failure::bad_data(error.to_string()))?;
     let mut selections = Vec::new();
     expr.for_each_selector(&mut |selector| {
         selections.push(SeriesSelect { matchers: selector.matchers.clone(), start_ms, end_ms });
     });
+    if selections.is_empty() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let (source, tenant) = (state.metrics.clone(), call.tenant.clone());
     let work = move |budget: &Budget| {
         let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();

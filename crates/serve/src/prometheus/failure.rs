@@ -22,8 +22,8 @@ pub(crate) enum ErrorType {
     Timeout,
     /// Ours.
     Internal,
-    /// Off, or not there yet.
-    Unavailable,
+    /// A call of Prometheus' that Binnacle does not have.
+    Unsupported,
     /// Every place in the queue is taken.
     Busy,
 }
@@ -36,7 +36,7 @@ impl ErrorType {
             Self::Canceled => "canceled",
             Self::Timeout => "timeout",
             Self::Internal => "internal",
-            Self::Unavailable | Self::Busy => "unavailable",
+            Self::Unsupported | Self::Busy => "unavailable",
         }
     }
 
@@ -48,7 +48,8 @@ impl ErrorType {
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Canceled => StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Timeout | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal | Self::Unavailable => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
         }
     }
 }
@@ -72,9 +73,10 @@ impl Failure {
         Self::bad_data(format!("invalid parameter \"{name}\": {reason}"))
     }
 
-    /// Something that is off.
-    pub(crate) fn unavailable(message: &str) -> Self {
-        Self { kind: ErrorType::Unavailable, message: message.to_owned() }
+    /// The call at `path` is not there.
+    pub(crate) fn unsupported(path: &str) -> Self {
+        let message = format!("unsupported: {path} is not implemented by Binnacle");
+        Self { kind: ErrorType::Unsupported, message }
     }
 }
 

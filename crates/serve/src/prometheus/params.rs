@@ -33,7 +33,11 @@ pub(crate) fn time(params: &Params, name: &str) -> Result<i64, Failure> {
 
 /// Time `name`, or `default` when absent.
 pub(crate) fn time_or(params: &Params, name: &str, default: i64) -> Result<i64, Failure> {
-    if params.some(name).is_none() { Ok(default) } else { time(params, name) }
+    let Some(text) = params.some(name) else { return Ok(default) };
+    prometheus_ms(text).ok_or_else(|| {
+        let reason = format!("cannot parse {} to a valid timestamp", quoted(text));
+        Failure::parameter(name, format!("invalid time value for '{name}': {reason}"))
+    })
 }
 
 /// A duration in milliseconds; the reason when it is none.
@@ -71,6 +75,13 @@ pub(crate) fn count(params: &Params, name: &str) -> Result<usize, Failure> {
     usize::try_from(number).map_err(|_| Failure::parameter(name, format!("{name} must be non-negative")))
 }
 
+/// Limit `name` of the metadata calls: `None` (unlimited) when absent or negative.
+pub(crate) fn limit(params: &Params, name: &str) -> Result<Option<usize>, Failure> {
+    let Some(text) = params.some(name) else { return Ok(None) };
+    let number: i64 = text.parse().map_err(|_| Failure::bad_data(format!("{name} must be a number")))?;
+    Ok(usize::try_from(number).ok())
+}
+
 /// Start, end and step of a range query, milliseconds.
 pub(crate) fn range(params: &Params) -> Result<(i64, i64, i64), Failure> {
     let (start, end) = (time(params, "start")?, time(params, "end")?);
@@ -98,7 +109,7 @@ pub(crate) fn query(params: &Params) -> Result<promql::Expr, Failure> {
     promql::parse(params.get("query")).map_err(|error| Failure::parameter("query", error))
 }
 
-/// One selection per `match[]`; none when there is no selector.
+/// One selection per `match[]`; none when there is no selector, or when the range ends before it starts.
 pub(crate) fn selections(params: &Params) -> Result<Vec<SeriesSelect>, Failure> {
     let (start_ms, end_ms) = meta_range(params)?;
     let mut selections = Vec::new();
@@ -108,30 +119,29 @@ pub(crate) fn selections(params: &Params) -> Result<Vec<SeriesSelect>, Failure> 
         }
         let matchers = promql::parse_selector(text).map_err(|error| Failure::parameter("match[]", error))?;
         if matchers.iter().all(Matcher::matches_empty) {
-            return Err(Failure::bad_data("match[] must contain at least one non-empty matcher"));
+            let reason = "match[] must contain at least one non-empty matcher";
+            return Err(Failure::parameter("match[]", reason));
         }
         selections.push(SeriesSelect { matchers, start_ms, end_ms });
     }
+    selections.retain(|_| start_ms <= end_ms);
     Ok(selections)
 }
 
 /// As [`selections`], with one selection of everything when there is no selector.
 pub(crate) fn selections_or_all(params: &Params) -> Result<Vec<SeriesSelect>, Failure> {
     let mut selections = selections(params)?;
-    if selections.is_empty() {
-        let (start_ms, end_ms) = meta_range(params)?;
+    let (start_ms, end_ms) = meta_range(params)?;
+    if params.all("match[]").next().is_none() && start_ms <= end_ms {
         selections.push(SeriesSelect { matchers: Vec::new(), start_ms, end_ms });
     }
     Ok(selections)
 }
 
-/// `start` and `end` of a call about series: all time when absent.
+/// `start` and `end` of a call about series: all time when absent. The end may be before the start.
 pub(crate) fn meta_range(params: &Params) -> Result<(i64, i64), Failure> {
     let start = time_or(params, "start", ANY_TIME_MS.0)?;
     let end = time_or(params, "end", ANY_TIME_MS.1)?;
-    if end < start {
-        return Err(Failure::parameter("end", "end timestamp must not be before start time"));
-    }
     Ok((start, end))
 }
 

@@ -134,14 +134,14 @@ pub(crate) async fn metadata(
     Extract(state): Extract<State>,
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
-    let limit = params::count(&call.params, "limit")?;
-    let per_metric = params::count(&call.params, "limit_per_metric")?;
+    let limit = params::limit(&call.params, "limit")?;
+    let per_metric = params::limit(&call.params, "limit_per_metric")?.unwrap_or_default();
     let family = call.params.some("metric").map(str::to_owned);
     let (source, tenant) = (state.metrics.clone(), call.tenant.clone());
     let rows = state.gate.run("metadata", None, move |_| source.metadata(&tenant, family.as_deref())).await?;
     let mut families: Map<String, Value> = Map::new();
     for row in rows {
-        if limit > 0 && families.len() >= limit && !families.contains_key(&row.family) {
+        if limit.is_some_and(|limit| families.len() >= limit) && !families.contains_key(&row.family) {
             break;
         }
         let entries = families.entry(row.family).or_insert_with(|| json!([]));

@@ -33,13 +33,21 @@ pub(crate) async fn healthy() -> Response {
     body::text(StatusCode::OK, "Binnacle is Healthy.")
 }
 
-/// `/api/v1/status/buildinfo`. It never holds `features`: Grafana takes their presence for Mimir's ruler API.
-pub(crate) async fn buildinfo(Extract(state): Extract<State>) -> Response {
-    let data = json!({
+fn build(state: &State) -> Value {
+    json!({
         "version": COMPATIBLE_VERSION, "revision": state.process.revision(), "branch": "", "buildDate": "",
         "buildUser": format!("binnacle {}", state.process.version()), "goVersion": "",
-    });
-    success(&data, Notes::default())
+    })
+}
+
+/// `/version`
+pub(crate) async fn version(Extract(state): Extract<State>) -> Response {
+    body::json(StatusCode::OK, &build(&state))
+}
+
+/// `/api/v1/status/buildinfo`. It never holds `features`: Grafana takes their presence for Mimir's ruler API.
+pub(crate) async fn buildinfo(Extract(state): Extract<State>) -> Response {
+    success(&build(&state), Notes::default())
 }
 
 /// `/api/v1/status/config`
@@ -80,15 +88,13 @@ fn table(rows: &[(String, u64)]) -> Vec<Value> {
 
 /// `/api/v1/status/tsdb`
 pub(crate) async fn tsdb(Extract(state): Extract<State>, call: Call<Failure>) -> Result<Response, Failure> {
-    let top = match params::count(&call.params, "limit")? {
-        0 if call.params.some("limit").is_some() => {
-            return Err(Failure::bad_data("limit must be a positive number"));
-        }
-        0 => TSDB_ROWS_DEFAULT,
-        limit if limit > TSDB_ROWS_MAX => {
+    let top = match call.params.some("limit").map(str::parse::<usize>) {
+        None => TSDB_ROWS_DEFAULT,
+        Some(Ok(limit)) if limit > TSDB_ROWS_MAX => {
             return Err(Failure::bad_data(format!("limit must not exceed {TSDB_ROWS_MAX}")));
         }
-        limit => limit,
+        Some(Ok(limit)) if limit > 0 => limit,
+        Some(_) => return Err(Failure::bad_data("limit must be a positive number")),
     };
     let (source, tenant) = (state.metrics.clone(), call.tenant.clone());
     let spread = state.gate.run("cardinality", None, move |_| source.cardinality(&tenant, top)).await?;
@@ -112,8 +118,21 @@ pub(crate) async fn walreplay() -> Response {
 }
 
 /// `/api/v1/rules`: there is no rules engine, hence no group.
-pub(crate) async fn rules() -> Response {
-    success(&json!({"groups": []}), Notes::default())
+pub(crate) async fn rules(call: Call<Failure>) -> Result<Response, Failure> {
+    const BOOLS: [&str; 12] =
+        ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
+    let kind = call.params.get("type").to_ascii_lowercase();
+    if !["", "alert", "record"].contains(&&*kind) {
+        return Err(Failure::parameter("type", format!("not supported value {kind:?}")));
+    }
+    if let Some(text) = call.params.some("exclude_alerts").filter(|text| !BOOLS.contains(text)) {
+        let reason = format!("strconv.ParseBool: parsing {text:?}: invalid syntax");
+        return Err(Failure::parameter(
+            "exclude_alerts",
+            format!("error converting exclude_alerts: {reason}"),
+        ));
+    }
+    Ok(success(&json!({"groups": []}), Notes::default()))
 }
 
 /// `/api/v1/alerts`: likewise.
@@ -133,15 +152,7 @@ pub(crate) async fn remote_read() -> Response {
     body::text(StatusCode::NOT_IMPLEMENTED, hint)
 }
 
-/// `/api/v1/admin/tsdb/*`: what Prometheus answers without `--web.enable-admin-api`.
-pub(crate) async fn admin() -> Failure {
-    Failure::unavailable("admin APIs disabled")
-}
-
 /// A call of Prometheus' that Binnacle does not have.
-pub(crate) async fn unsupported(OriginalUri(uri): OriginalUri) -> Response {
-    body::text(
-        StatusCode::NOT_IMPLEMENTED,
-        &format!("unsupported: {} is not implemented by Binnacle", uri.path()),
-    )
+pub(crate) async fn unsupported(OriginalUri(uri): OriginalUri) -> Failure {
+    Failure::unsupported(uri.path())
 }

@@ -43,7 +43,8 @@ pub(crate) async fn targets(
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
     let shown = call.params.get("state").to_ascii_lowercase();
-    let (show_active, show_dropped) = (shown != "dropped", shown != "active");
+    let shows = |state: &str| ["", "any", state].contains(&&*shown);
+    let (show_active, show_dropped) = (shows("active"), shows("dropped"));
     let pool = call.params.some("scrapePool");
     let in_pool = |name: &str| pool.is_none_or(|pool| pool == name);
     let mut rows: Vec<Value> = Vec::new();
@@ -55,8 +56,8 @@ pub(crate) async fn targets(
         let shown = |target: &DroppedTarget| json!({"discoveredLabels": object(&target.discovered), "scrapePool": target.pool});
         dropped.extend(state.targets.dropped().iter().filter(|target| in_pool(&target.pool)).map(shown));
     }
-    let mut counts = state.targets.dropped_counts();
-    counts.retain(|pool, _| in_pool(pool));
+    let mut counts = show_dropped.then(|| state.targets.dropped_counts());
+    counts.iter_mut().for_each(|counts| counts.retain(|pool, _| in_pool(pool)));
     let data = json!({"activeTargets": rows, "droppedTargets": dropped, "droppedTargetCounts": counts});
     Ok(success(&data, Notes::default()))
 }
@@ -67,7 +68,7 @@ pub(crate) async fn metadata(
     Extract(state): Extract<State>,
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
-    let limit = params::count(&call.params, "limit")?;
+    let limit = params::limit(&call.params, "limit")?;
     let matchers: Vec<Matcher> = match call.params.some("match_target") {
         None => Vec::new(),
         Some(text) => {
@@ -86,7 +87,7 @@ pub(crate) async fn metadata(
             continue;
         }
         for family in &families {
-            if limit > 0 && rows.len() >= limit {
+            if limit.is_some_and(|limit| rows.len() >= limit) {
                 break 'targets;
             }
             let mut row = json!({

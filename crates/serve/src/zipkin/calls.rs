@@ -5,11 +5,11 @@ use crate::State;
 use crate::body;
 use crate::call::{Call, Params};
 use crate::jaeger::{Cause, find};
-use axum::extract::{Path, State as Extract};
+use axum::extract::{OriginalUri, Path, State as Extract};
 use axum::http::StatusCode;
 use axum::response::Response;
-use model::SpanBatch;
-use query::jaeger::TraceQuery;
+use model::{SpanBatch, Tenant};
+use query::jaeger::{Dependency, TraceQuery};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wire::zipkin::encode_v2;
@@ -102,6 +102,17 @@ pub(crate) async fn spans(Extract(state): Extract<State>, call: Call<Failure>) -
     Ok(answer(&json!(names)))
 }
 
+/// Who called whom; calls inside of one service are no link of Zipkin's.
+async fn links(
+    state: &State,
+    tenant: &Tenant,
+    range: std::ops::Range<i64>,
+) -> Result<Vec<Dependency>, Cause> {
+    let mut links = find::dependencies(state, tenant, range).await?;
+    links.retain(|link| link.parent != link.child);
+    Ok(links)
+}
+
 /// `/api/v2/remoteServices`: whom a service called within the last day.
 pub(crate) async fn remote_services(
     Extract(state): Extract<State>,
@@ -109,7 +120,7 @@ pub(crate) async fn remote_services(
 ) -> Result<Response, Failure> {
     let service = service(&call)?;
     let range = range(&call.params, state.clock.now_ns())?;
-    let links = find::dependencies(&state, &call.tenant, range).await?;
+    let links = links(&state, &call.tenant, range).await?;
     let names: BTreeSet<&str> =
         links.iter().filter(|link| link.parent == service).map(|link| link.child.as_str()).collect();
     Ok(answer(&json!(names)))
@@ -181,7 +192,7 @@ pub(crate) async fn dependencies(
         return Err(Cause::Parameter("endTs is required".into()).into());
     }
     let range = range(&call.params, state.clock.now_ns())?;
-    let links = find::dependencies(&state, &call.tenant, range).await?;
+    let links = links(&state, &call.tenant, range).await?;
     let rows: Vec<Value> = links
         .iter()
         .map(|link| {
@@ -198,6 +209,11 @@ pub(crate) async fn dependencies(
 /// `/api/v2/autocompleteKeys` and `autocompleteValues`
 pub(crate) async fn autocomplete() -> Response {
     answer(&json!([]))
+}
+
+/// A call of Zipkin's that Binnacle does not have.
+pub(crate) async fn unsupported(OriginalUri(uri): OriginalUri) -> Failure {
+    Cause::Unsupported(uri.path().to_owned()).into()
 }
 
 /// `/health`
