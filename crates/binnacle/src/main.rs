@@ -3,7 +3,7 @@
 
 use binnacle::config::Flags;
 use binnacle::demo::DemoCommand;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use platform::RealClock;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -18,8 +18,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "binnacle", version, propagate_version = true)]
 struct Arguments {
-    #[command(flatten)]
-    common: cli::Common,
     #[command(subcommand)]
     command: Command,
 }
@@ -56,7 +54,8 @@ enum Check {
 
 fn main() -> ExitCode {
     platform::proc::small_pages();
-    let arguments = Arguments::parse();
+    let words = cli::noun_first(&Arguments::command(), std::env::args_os());
+    let arguments = Arguments::parse_from(words);
     let filter = EnvFilter::try_from_env("BINNACLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
@@ -74,9 +73,7 @@ fn main() -> ExitCode {
                 binnacle::check_config(&file, prometheus)
             }
             Command::Demo { command } => binnacle::demo::run(command).await,
-            Command::Ask(command) => {
-                cli::run(command, arguments.common, Arc::new(RealClock::default())).await
-            }
+            Command::Ask(command) => cli::run(command, Arc::new(RealClock::default())).await,
         }
     })
 }

@@ -1,19 +1,31 @@
 //! `binnacle changes`: what changed; `changes add` reports a deploy from a pipeline.
 
-use crate::output::{Align, Column, Show};
-use crate::time::shown;
-use crate::{Failure, Session};
+use crate::listing::{Listing, NamespaceArgs, WatchArgs, incomplete, show};
+use crate::output::{Align, Column, Show, write};
+use crate::services::text;
+use crate::time::{RECORD_SINCE, RangeArgs, shown};
+use crate::{Common, Failure, Session};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 /// Arguments of `changes`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ChangeArgs {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Only changes of this service.
-    #[arg(long)]
-    service: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+impl ChangeArgs {
+    /// Whom to ask, and how to print.
+    pub(crate) fn common(&self) -> &Common {
+        match &self.action {
+            Some(Action::Add(add)) => &add.common,
+            None => &self.list.common,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -23,12 +35,27 @@ enum Action {
 }
 
 #[derive(Args, Debug)]
+struct ListArgs {
+    /// Only changes of this service.
+    #[arg(long)]
+    service: Option<String>,
+    #[command(flatten)]
+    namespaces: NamespaceArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    range: RangeArgs,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
 #[command(disable_version_flag = true)]
 struct AddArgs {
     /// The service that changed.
     service: String,
     /// Its namespace.
-    #[arg(short = 'n', long, default_value = "")]
+    #[arg(short, long, env = "BINNACLE_NAMESPACE", default_value = "")]
     namespace: String,
     /// deploy, config, scale, policy, fault or action.
     #[arg(long, default_value = "deploy")]
@@ -42,50 +69,96 @@ struct AddArgs {
     /// Makes a resend the same change; the server makes one when it is left out.
     #[arg(long)]
     id: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Lists changes, or adds one.
 pub(crate) async fn changes(session: &Session, args: &ChangeArgs) -> Result<(), Failure> {
-    if let Some(Action::Add(change)) = &args.action {
-        return add(session, change).await;
-    }
-    let (start, end) = (session.range.start(), session.range.end());
-    let mut params = vec![("start", start.as_str()), ("end", end.as_str())];
-    if let Some(service) = &args.service {
-        params.push(("service", service));
-    }
-    let answer = session.client.get("/api/binnacle/v1/changes", &params).await?;
-    let found = answer["changes"].as_array().cloned().unwrap_or_default();
-    let columns = [
-        Column("time", Show::Always, Align::Left),
-        Column("kind", Show::Always, Align::Left),
-        Column("change", Show::Always, Align::Left),
-        Column("source", Show::Always, Align::Left),
-        Column("id", Show::Wide, Align::Left),
-    ];
-    let rows: Vec<Vec<String>> = found
-        .iter()
-        .map(|change| {
-            let text = |key: &str| change[key].as_str().unwrap_or_default().to_owned();
-            let at = change["tsNs"].as_str().and_then(|at| at.parse().ok()).map_or_else(String::new, shown);
-            vec![at, text("kind"), text("summary"), text("source"), text("id")]
-        })
-        .collect();
-    session.output.print(&Value::Array(found), &columns, &rows, "nothing changed in this range")
+    let args = match &args.action {
+        Some(Action::Add(change)) => return add(session, change).await,
+        None => &args.list,
+    };
+    show(session, args.watch, &args.range, async || {
+        let range = args.range.at(RECORD_SINCE, session.clock.now_ns())?;
+        let (start, end) = (range.start(), range.end());
+        let mut params = vec![("start", start.as_str()), ("end", end.as_str())];
+        params.extend(args.service.as_deref().map(|service| ("service", service)));
+        let answer = session.client.get("/api/binnacle/v1/changes", &params).await?;
+        let mut listing = listing(&answer, args.namespaces.wanted());
+        listing.none = format!("nothing changed {}", args.range.words(RECORD_SINCE));
+        Ok(listing)
+    })
+    .await
 }
 
-async fn add(session: &Session, change: &AddArgs) -> Result<(), Failure> {
-    let version = change.version.as_deref().unwrap_or_default();
+/// The changes of an answer, of `namespace` when there is one.
+fn listing(answer: &Value, namespace: Option<&str>) -> Listing {
+    let touches = |change: &&Value| {
+        let mut entities = change["entities"].as_array().into_iter().flatten();
+        namespace.is_none_or(|namespace| entities.any(|entity| text(entity, "namespace") == namespace))
+    };
+    let cells = |change: &Value| {
+        let at = text(change, "tsNs").parse().map_or_else(|_| String::new(), shown);
+        let own = |key: &str| text(change, key).to_owned();
+        vec![at, own("kind"), own("summary"), own("source"), own("id")]
+    };
+    let changes = answer["changes"].as_array().into_iter().flatten().filter(touches);
+    Listing {
+        columns: vec![
+            Column("time", Show::Always, Align::Left),
+            Column("kind", Show::Always, Align::Left),
+            Column("change", Show::Always, Align::Left),
+            Column("source", Show::Always, Align::Left),
+            Column("id", Show::Wide, Align::Left),
+        ],
+        rows: changes.map(|change| (change.clone(), cells(change))).collect(),
+        notes: incomplete(answer),
+        ..Listing::default()
+    }
+}
+
+/// Posts a change and prints it as the server stored it.
+async fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
+    let version = args.version.as_deref().unwrap_or_default();
     let summary =
-        change.summary.clone().unwrap_or_else(|| format!("{} {version}", change.service).trim().to_owned());
+        args.summary.clone().unwrap_or_else(|| format!("{} {version}", args.service).trim().to_owned());
     let mut body = json!({
-        "kind": change.kind, "summary": summary, "source": "cli",
-        "service": change.service, "namespace": change.namespace, "version": version,
+        "kind": args.kind, "summary": summary, "source": "cli",
+        "service": args.service, "namespace": args.namespace, "version": version,
     });
-    if let Some(id) = &change.id {
+    if let Some(id) = &args.id {
         body["id"] = id.as_str().into();
     }
-    session.client.post("/api/binnacle/v1/changes", &body).await?;
-    eprintln!("noted: {summary}");
-    Ok(())
+    let stored = session.client.post("/api/binnacle/v1/changes", &body).await?;
+    if session.output.is_data() {
+        return session.output.data(&stored);
+    }
+    write(&format!("change {} noted: {}\n", text(&stored, "id"), text(&stored, "summary")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::table;
+
+    #[test]
+    fn changes_of_a_namespace_are_listed() {
+        let change = |id: &str, namespace: &str| {
+            json!({"id": id, "tsNs": "1500000000", "kind": "deploy", "summary": format!("{id} 2"), "source": "cli",
+                   "entities": [{"kind": "service", "namespace": namespace, "name": id, "of": ""}]})
+        };
+        let answer = json!({"changes": [change("web", "shop"), change("core", "bank")]});
+        let check = |namespace: Option<&str>, expected: &[&str]| {
+            let listing = listing(&answer, namespace);
+            let rows: Vec<Vec<String>> = listing.rows.into_iter().map(|row| row.1).collect();
+            let lines = table(&listing.columns, &rows, true);
+            assert_eq!(lines.lines().skip(1).collect::<Vec<_>>(), expected);
+        };
+        let web = "1970-01-01 00:00:01.500  deploy  web 2   cli     web";
+        let core = "1970-01-01 00:00:01.500  deploy  core 2  cli     core";
+        check(None, &[web, core]);
+        check(Some("bank"), &[core]);
+        check(Some("nope"), &[]);
+    }
 }

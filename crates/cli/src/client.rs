@@ -3,7 +3,7 @@
 use crate::{Common, Failure};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -12,6 +12,12 @@ use std::path::Path;
 
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// How a door answers a path that it does not have.
+const NO_SUCH_PAGE: &str = "404 page not found";
+/// What to do when another door answers.
+const WRONG_DOOR: &str = "--server names the door of screens and API, port 8080 unless configured otherwise; other doors speak \
+                          one tool's API each";
 
 /// A client of one server.
 pub(crate) struct Client {
@@ -89,20 +95,32 @@ impl Client {
         let status = answer.status();
         let read = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         let bytes = read.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?.to_bytes();
-        let parsed = serde_json::from_slice::<Value>(&bytes);
-        if status.is_success() {
-            if bytes.is_empty() {
-                return Ok(Value::Null);
-            }
-            return parsed.map_err(|error| Failure::new(format!("the answer is not JSON: {error}")));
+        if !status.is_success() {
+            return Err(refused(status, &bytes));
         }
-        let told = parsed.ok().and_then(|value| {
-            let places = [&value["error"]["message"], &value["error"], &value["message"]];
-            places.iter().find_map(|place| place.as_str().map(ToOwned::to_owned))
-        });
-        let told = told.unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned());
-        Err(Failure::new(if told.is_empty() { format!("the server answered {status}") } else { told }))
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Failure::new(format!("what answers at {} does not speak JSON: {error}", self.server))
+                .hint(WRONG_DOOR)
+        })
     }
+}
+
+/// The failure that an answer without success means, in the server's words: a request that it calls wrong is a wrong
+/// argument.
+pub(crate) fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let told = serde_json::from_slice::<Value>(body).ok().and_then(|value| {
+        let places = [&value["error"]["message"], &value["error"], &value["message"]];
+        places.iter().find_map(|place| place.as_str().map(ToOwned::to_owned))
+    });
+    let told = told.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned());
+    if status == StatusCode::NOT_FOUND && (told.is_empty() || told == NO_SUCH_PAGE) {
+        return Failure::new("what answers there is not Binnacle's own door").hint(WRONG_DOOR);
+    }
+    let told = if told.is_empty() { format!("the server answered {status}") } else { told };
+    if status == StatusCode::BAD_REQUEST { Failure::usage(told) } else { Failure::new(told) }
 }
 
 pub(crate) fn with_params(path: &str, params: &[(&str, &str)]) -> String {
@@ -123,4 +141,26 @@ fn bearer(path: &Path) -> Result<HeaderValue, Failure> {
         HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong("not a token".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let check = |status: u16, body: &str, code: u8, message: &str, hinted: bool| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let failure = refused(status, body.as_bytes());
+            assert_eq!((failure.code, failure.message.as_str()), (code, message));
+            assert_eq!(failure.hint.is_some(), hinted, "{message}");
+        };
+        check(400, r#"{"status":"error","error":"1:5: parse error"}"#, 2, "1:5: parse error", false);
+        check(400, "parse error\n", 2, "parse error", false);
+        check(404, r#"{"error":{"message":"no trace 7 is stored"}}"#, 1, "no trace 7 is stored", false);
+        check(404, "404 page not found\n", 1, "what answers there is not Binnacle's own door", true);
+        check(404, "", 1, "what answers there is not Binnacle's own door", true);
+        check(422, r#"{"error":"too many samples"}"#, 1, "too many samples", false);
+        check(503, "", 1, "the server answered 503 Service Unavailable", false);
+    }
 }

@@ -1,17 +1,24 @@
 //! The terminal: `binnacle query|logs|traces|trace|services|map|top|changes` against a running server.
 //!
 //! It speaks the same HTTP APIs as everybody else and holds no logic that they lack. Data goes to standard output,
-//! everything else to standard error; exit codes are 0 fine, 1 error, 2 usage.
+//! everything else to standard error; exit codes are 0 fine, 1 error, 2 usage (3, found problems, is `binnacle check`'s).
 
 mod changes;
 mod client;
+mod grammar;
+mod listing;
 mod logs;
+mod map;
 mod metrics;
 mod output;
+mod selector;
 mod services;
 mod snapshot;
 mod time;
+mod top;
 mod trace;
+
+pub use grammar::noun_first;
 
 use clap::{Args, Subcommand};
 use client::Client;
@@ -19,68 +26,69 @@ use output::{Format, Output};
 use platform::SharedClock;
 use std::process::ExitCode;
 
-/// What every command understands.
+/// What every command understands: whom to ask, as whom, and how to print the answer.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The server's address.
-    #[arg(long, env = "BINNACLE_SERVER", default_value = "http://127.0.0.1:8080", global = true)]
+    #[arg(long, env = "BINNACLE_SERVER", default_value = "http://127.0.0.1:8080")]
     server: String,
     /// Tenant (`X-Scope-OrgID`).
-    #[arg(long, env = "BINNACLE_TENANT", global = true)]
+    #[arg(long, env = "BINNACLE_TENANT")]
     tenant: Option<String>,
     /// File whose first line is a bearer token.
-    #[arg(long, env = "BINNACLE_TOKEN_FILE", global = true)]
+    #[arg(long, env = "BINNACLE_TOKEN_FILE")]
     token_file: Option<std::path::PathBuf>,
-    /// table, wide, json or yaml.
-    #[arg(short, long, default_value = "table", global = true)]
+    /// How to print.
+    #[arg(short, long, default_value = "table")]
     output: Format,
-    /// How far back to look.
-    #[arg(long, default_value = "15m", global = true)]
-    since: String,
-    /// Start: RFC 3339 or Unix seconds; wins over --since.
-    #[arg(long, global = true)]
-    from: Option<String>,
-    /// End: RFC 3339 or Unix seconds; now by default.
-    #[arg(long, global = true)]
-    to: Option<String>,
 }
 
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Evaluate PromQL at one time, or over a range with --step.
+    /// Those that list things.
+    #[command(flatten)]
+    Listed(Listed),
+    /// kubectl's order of words: `get services` is `services`.
+    #[command(subcommand)]
+    Get(Listed),
+    /// Evaluate PromQL at one time, or over a range with --step or --since.
     Query(metrics::QueryArgs),
     /// Print log lines; -f follows.
     Logs(logs::LogArgs),
-    /// Search traces with TraceQL.
-    Traces(trace::SearchArgs),
     /// Draw one trace as a waterfall.
     Trace(trace::TraceArgs),
+    /// Make a copy of all data in the data directory's snapshots/, itself a data directory to start from.
+    Snapshot(snapshot::SnapshotArgs),
+}
+
+/// The commands that list things, so that `-w` can watch them.
+#[derive(Subcommand, Debug)]
+pub enum Listed {
     /// Services with rate, errors and latency, worst first.
     #[command(visible_aliases = ["service", "svc"])]
     Services(services::ServiceArgs),
     /// Who calls whom.
-    Map(services::MapArgs),
+    Map(map::MapArgs),
     /// Operations that take the most time.
-    Top(services::TopArgs),
+    Top(top::TopArgs),
+    /// Search traces with TraceQL.
+    Traces(trace::SearchArgs),
     /// What changed; `changes add` reports a deploy.
     #[command(visible_alias = "change")]
     Changes(changes::ChangeArgs),
-    /// Make a copy of all data in the data directory's snapshots/, itself a data directory to start from.
-    Snapshot(snapshot::SnapshotArgs),
 }
 
 /// What a command needs to run.
 pub(crate) struct Session {
     client: Client,
     output: Output,
-    range: time::Range,
     clock: SharedClock,
 }
 
 /// Runs one command and returns the process' exit code.
-pub async fn run(command: Command, common: Common, clock: SharedClock) -> ExitCode {
-    match execute(command, common, clock).await {
+pub async fn run(command: Command, clock: SharedClock) -> ExitCode {
+    match execute(command, clock).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", error.message);
@@ -118,18 +126,21 @@ impl Failure {
     }
 }
 
-async fn execute(command: Command, common: Common, clock: SharedClock) -> Result<(), Failure> {
-    let range = time::Range::parse(&common, clock.now_ns())?;
-    let session = Session { client: Client::new(&common)?, output: Output::new(common.output), range, clock };
+async fn execute(command: Command, clock: SharedClock) -> Result<(), Failure> {
+    let open = |common: &Common| {
+        Client::new(common).map(|client| Session { client, output: Output::new(common.output), clock })
+    };
     match command {
-        Command::Query(args) => metrics::query(&session, &args).await,
-        Command::Logs(args) => logs::logs(&session, &args).await,
-        Command::Traces(args) => trace::search(&session, &args).await,
-        Command::Trace(args) => trace::trace(&session, &args).await,
-        Command::Services(args) => services::services(&session, &args).await,
-        Command::Map(args) => services::map(&session, &args).await,
-        Command::Top(args) => services::top(&session, &args).await,
-        Command::Changes(args) => changes::changes(&session, &args).await,
-        Command::Snapshot(args) => snapshot::snapshot(&session, &args).await,
+        Command::Listed(listed) | Command::Get(listed) => match listed {
+            Listed::Services(args) => services::services(&open(&args.common)?, &args).await,
+            Listed::Map(args) => map::map(&open(&args.common)?, &args).await,
+            Listed::Top(args) => top::top(&open(&args.common)?, &args).await,
+            Listed::Traces(args) => trace::search(&open(&args.common)?, &args).await,
+            Listed::Changes(args) => changes::changes(&open(args.common())?, &args).await,
+        },
+        Command::Query(args) => metrics::query(&open(&args.common)?, &args).await,
+        Command::Logs(args) => logs::logs(&open(&args.common)?, &args).await,
+        Command::Trace(args) => trace::trace(&open(&args.common)?, &args).await,
+        Command::Snapshot(args) => snapshot::snapshot(&open(&args.common)?, &args).await,
     }
 }

@@ -1,236 +1,189 @@
-//! `binnacle services`, `map` and `top`: tables computed from span metrics and the service graph.
+//! `binnacle services`: every service that the server knows, with its numbers over the range, worst first.
+//!
+//! What the server has no number for is shown as `-`: no data is not zero. Quantiles come from the buckets of span
+//! metrics, so below the first bound and above the last only the bound is known, and that is what is shown.
 
-use crate::metrics::vector;
-use crate::output::{Align, Column, Show, digits, duration};
-use crate::{Failure, Session};
+use crate::listing::{Listing, NamespaceArgs, WatchArgs, incomplete, named, show};
+use crate::output::{Align, Column, Show, digits, digits_of, duration};
+use crate::time::{RATE_SINCE, RangeArgs, shown};
+use crate::{Common, Failure, Session};
 use clap::Args;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::cmp::Ordering;
+
+/// First and last bound of the buckets that quantiles are estimated from, in milliseconds.
+const BOUNDS_MS: (f64, f64) = (2.0, 32_768.0);
 
 /// Arguments of `services`.
 #[derive(Args, Debug)]
 pub struct ServiceArgs {
     /// Only these services.
     names: Vec<String>,
-    /// Only this namespace.
-    #[arg(short = 'n', long)]
-    namespace: Option<String>,
-}
-
-/// Arguments of `map`.
-#[derive(Args, Debug)]
-pub struct MapArgs {
-    /// Only edges from or to this service.
-    service: Option<String>,
-}
-
-/// Arguments of `top`.
-#[derive(Args, Debug)]
-pub struct TopArgs {
-    /// Only operations of this service.
-    service: Option<String>,
-    /// How many rows.
-    #[arg(long, default_value_t = 20)]
-    limit: u16,
-}
-
-/// Calls that services answer.
-const ANSWERED: &str = r#"span_kind=~"SPAN_KIND_SERVER|SPAN_KIND_CONSUMER""#;
-const CALLS: &str = "traces_spanmetrics_calls_total";
-const LATENCY: &str = "traces_spanmetrics_latency_bucket";
-const EDGES: &str = "traces_service_graph_request_total";
-
-fn text<'a>(metric: &'a Value, label: &str) -> &'a str {
-    metric[label].as_str().unwrap_or_default()
-}
-
-fn quoted(value: &str) -> String {
-    format!("{value:?}")
+    #[command(flatten)]
+    namespaces: NamespaceArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    range: RangeArgs,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// Prints services, worst first.
 pub(crate) async fn services(session: &Session, args: &ServiceArgs) -> Result<(), Failure> {
-    let selector = match &args.namespace {
-        Some(namespace) => format!("{ANSWERED},service_namespace={}", quoted(namespace)),
-        None => ANSWERED.to_owned(),
-    };
-    let by = "sum by (service, service_namespace)";
-    let rates = vector(session, &format!("{by} (rate({CALLS}{{{selector}}}[5m]))")).await?;
-    let failed = vector(
-        session,
-        &format!(r#"{by} (rate({CALLS}{{{selector},status_code="STATUS_CODE_ERROR"}}[5m]))"#),
-    )
-    .await?;
-    let quantile = |q: &str| {
-        let buckets = format!("sum by (service, service_namespace, le) (rate({LATENCY}{{{selector}}}[5m]))");
-        format!("histogram_quantile({q}, {buckets})")
-    };
-    let (p50, p95) = (vector(session, &quantile("0.5")).await?, vector(session, &quantile("0.95")).await?);
-    let versions =
-        vector(session, &format!("sum by (service, service_version) (rate({CALLS}{{{selector}}}[5m])) > 0"))
-            .await?;
-    let of = |rows: &[(Value, f64)], metric: &Value| {
-        rows.iter().find(|(other, _)| other == metric).map_or(0.0, |(_, value)| *value)
-    };
-    let mut found: Vec<Value> = rates
-        .iter()
-        .filter(|(metric, _)| {
-            args.names.is_empty() || args.names.iter().any(|name| name == text(metric, "service"))
-        })
-        .map(|(metric, rate)| {
-            let service = text(metric, "service");
-            let runs = versions.iter().filter(|(other, _)| text(other, "service") == service);
-            json!({
-                "service": service,
-                "namespace": text(metric, "service_namespace"),
-                "rate": rate,
-                "errors": if *rate > 0.0 { of(&failed, metric) / rate } else { 0.0 },
-                "p50_s": of(&p50, metric),
-                "p95_s": of(&p95, metric),
-                "versions": runs.map(|(other, _)| text(other, "service_version")).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    let worst = |row: &Value| (row["errors"].as_f64().unwrap_or(0.0), row["p95_s"].as_f64().unwrap_or(0.0));
-    found.sort_by(|a, b| worst(b).partial_cmp(&worst(a)).unwrap_or(std::cmp::Ordering::Equal));
-    print_services(session, found)
+    show(session, args.watch, &args.range, async || {
+        let range = args.range.at(RATE_SINCE, session.clock.now_ns())?;
+        let (start, end) = (range.start(), range.end());
+        let mut params = vec![("start", start.as_str()), ("end", end.as_str())];
+        params.extend(args.namespaces.wanted().map(|namespace| ("namespace", namespace)));
+        let answer = session.client.get("/api/binnacle/v1/services", &params).await?;
+        Ok(listing(&answer, args))
+    })
+    .await
 }
 
-fn print_services(session: &Session, found: Vec<Value>) -> Result<(), Failure> {
-    let columns = [
-        Column("service", Show::Always, Align::Left),
-        Column("namespace", Show::Wide, Align::Left),
-        Column("rate/s", Show::Always, Align::Right),
-        Column("errors %", Show::Always, Align::Right),
-        Column("p50", Show::Wide, Align::Right),
-        Column("p95", Show::Always, Align::Right),
-        Column("version", Show::Always, Align::Left),
-    ];
-    let number = |row: &Value, key: &str| row[key].as_f64().unwrap_or(0.0);
-    let rows: Vec<Vec<String>> = found
-        .iter()
-        .map(|row| {
-            let versions = row["versions"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            vec![
-                text(row, "service").to_owned(),
-                text(row, "namespace").to_owned(),
-                digits(number(row, "rate")),
-                digits(number(row, "errors") * 100.0),
-                duration(number(row, "p50_s")),
-                duration(number(row, "p95_s")),
-                versions.collect::<Vec<_>>().join(","),
-            ]
-        })
-        .collect();
-    session.output.print(
-        &Value::Array(found),
-        &columns,
-        &rows,
-        "no service answered a call in the last 5 minutes",
-    )
+/// A text of an answer; empty when it has none.
+pub(crate) fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
 }
 
-/// Prints edges of the service graph.
-pub(crate) async fn map(session: &Session, args: &MapArgs) -> Result<(), Failure> {
-    let by = "sum by (client, server, connection_type)";
-    let rates = vector(session, &format!("{by} (rate({EDGES}[5m])) > 0")).await?;
-    let failed =
-        vector(session, &format!("{by} (rate(traces_service_graph_request_failed_total[5m]))")).await?;
-    let p95 = vector(
-        session,
-        "histogram_quantile(0.95, sum by (client, server, connection_type, le) \
-         (rate(traces_service_graph_request_server_seconds_bucket[5m])))",
-    )
-    .await?;
-    let of = |rows: &[(Value, f64)], metric: &Value| {
-        rows.iter().find(|(other, _)| other == metric).map_or(0.0, |(_, value)| *value)
-    };
-    let touches = |metric: &Value| match args.service.as_deref() {
-        None => true,
-        Some(service) => text(metric, "client") == service || text(metric, "server") == service,
-    };
-    let edges: BTreeMap<(String, String), Value> = rates
-        .iter()
-        .filter(|(metric, _)| touches(metric))
-        .map(|(metric, rate)| {
-            let (client, server) = (text(metric, "client").to_owned(), text(metric, "server").to_owned());
-            let edge = json!({
-                "client": client, "server": server, "kind": text(metric, "connection_type"),
-                "rate": rate, "errors": of(&failed, metric) / rate, "p95_s": of(&p95, metric),
-            });
-            ((client, server), edge)
-        })
-        .collect();
-    let columns = [
-        Column("client", Show::Always, Align::Left),
-        Column("server", Show::Always, Align::Left),
-        Column("rate/s", Show::Always, Align::Right),
-        Column("errors %", Show::Always, Align::Right),
-        Column("p95", Show::Always, Align::Right),
-        Column("kind", Show::Wide, Align::Left),
-    ];
-    let number = |row: &Value, key: &str| row[key].as_f64().unwrap_or(0.0);
-    let rows: Vec<Vec<String>> = edges
-        .values()
-        .map(|edge| {
-            vec![
-                text(edge, "client").to_owned(),
-                text(edge, "server").to_owned(),
-                digits(number(edge, "rate")),
-                digits(number(edge, "errors") * 100.0),
-                duration(number(edge, "p95_s")),
-                text(edge, "kind").to_owned(),
-            ]
-        })
-        .collect();
-    let data = Value::Array(edges.into_values().collect());
-    session.output.print(&data, &columns, &rows, "no calls were seen in the last 5 minutes")
+fn listing(answer: &Value, args: &ServiceArgs) -> Listing {
+    let all = answer["services"].as_array().map_or(&[][..], Vec::as_slice);
+    let is = |row: &Value, name: &String| text(row, "name") == name;
+    let wanted = |row: &&Value| args.names.is_empty() || args.names.iter().any(|name| is(row, name));
+    let mut found: Vec<&Value> = all.iter().filter(wanted).collect();
+    found.sort_by(|a, b| worse(a, b));
+    let namespace = args.namespaces.column(found.iter().map(|row| text(row, "namespace")));
+    let silent: Vec<&str> =
+        found.iter().filter(|row| row["rate"].is_null()).map(|row| text(row, "name")).collect();
+    let words = args.range.words(RATE_SINCE);
+    let mut notes = incomplete(answer);
+    if !silent.is_empty() {
+        notes.push(format!("not enough data: too few calls answered {words} by {}", named(&silent)));
+    }
+    Listing {
+        columns: vec![
+            Column("namespace", namespace, Align::Left),
+            Column("service", Show::Always, Align::Left),
+            Column("rate/s", Show::Always, Align::Right),
+            Column("errors %", Show::Always, Align::Right),
+            Column("p50", Show::Wide, Align::Right),
+            Column("p95", Show::Always, Align::Right),
+            Column("p99", Show::Wide, Align::Right),
+            Column("version", Show::Always, Align::Left),
+            Column("pods", Show::Wide, Align::Right),
+            Column("last seen", Show::Wide, Align::Left),
+        ],
+        rows: found.into_iter().map(|row| (row.clone(), cells(row))).collect(),
+        none: match args.namespaces.wanted() {
+            Some(namespace) => format!("no service of namespace {namespace} has sent spans"),
+            None => "no service has sent spans".to_owned(),
+        },
+        notes,
+        unknown: args.names.iter().filter(|name| !all.iter().any(|row| is(row, name))).cloned().collect(),
+    }
 }
 
-/// Prints the operations that take the most time: requests a second times mean duration.
-pub(crate) async fn top(session: &Session, args: &TopArgs) -> Result<(), Failure> {
-    let selector = match &args.service {
-        Some(service) => format!("{ANSWERED},service={}", quoted(service)),
-        None => ANSWERED.to_owned(),
-    };
-    let by = "sum by (service, span_name)";
-    let busy = format!("{by} (rate(traces_spanmetrics_latency_sum{{{selector}}}[5m]))");
-    let busiest = vector(session, &format!("topk({}, {busy})", args.limit)).await?;
-    let rates = vector(session, &format!("{by} (rate({CALLS}{{{selector}}}[5m]))")).await?;
-    let rate =
-        |metric: &Value| rates.iter().find(|(other, _)| other == metric).map_or(f64::NAN, |(_, rate)| *rate);
-    let mut found: Vec<(f64, Value)> = busiest
-        .into_iter()
-        .filter(|(_, busy)| *busy > 0.0)
-        .map(|(metric, busy)| {
-            let per_second = rate(&metric);
-            let row = json!({
-                "service": text(&metric, "service"), "operation": text(&metric, "span_name"),
-                "busy": busy, "rate": per_second, "mean_s": busy / per_second,
-            });
-            (busy, row)
-        })
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let columns = [
-        Column("service", Show::Always, Align::Left),
-        Column("operation", Show::Always, Align::Left),
-        Column("busy s/s", Show::Always, Align::Right),
-        Column("rate/s", Show::Always, Align::Right),
-        Column("mean", Show::Always, Align::Right),
-    ];
-    let rows: Vec<Vec<String>> = found
-        .iter()
-        .map(|(busy, row)| {
-            vec![
-                text(row, "service").to_owned(),
-                text(row, "operation").to_owned(),
-                digits(*busy),
-                digits(row["rate"].as_f64().unwrap_or(f64::NAN)),
-                duration(row["mean_s"].as_f64().unwrap_or(f64::NAN)),
-            ]
-        })
-        .collect();
-    let data = Value::Array(found.into_iter().map(|(_, row)| row).collect());
-    session.output.print(&data, &columns, &rows, "no operation took time in the last 5 minutes")
+/// More errors first, then slower, then by name; what has no numbers comes last.
+fn worse(a: &Value, b: &Value) -> Ordering {
+    let number = |row: &Value, key: &str| row[key].as_f64().unwrap_or(-1.0);
+    let by = |key: &str| number(b, key).total_cmp(&number(a, key));
+    by("errorRatio").then_with(|| by("p95Ms")).then_with(|| text(a, "name").cmp(text(b, "name")))
+}
+
+fn cells(row: &Value) -> Vec<String> {
+    let seen = row["lastSeenMs"].as_i64().map_or_else(String::new, |ms| shown(ms.saturating_mul(1_000_000)));
+    vec![
+        text(row, "namespace").to_owned(),
+        text(row, "name").to_owned(),
+        digits_of(&row["rate"]),
+        failed(row),
+        quantile(&row["p50Ms"]),
+        quantile(&row["p95Ms"]),
+        quantile(&row["p99Ms"]),
+        text(row, "version").to_owned(),
+        row["pods"].as_u64().filter(|pods| *pods > 0).map_or_else(|| "-".to_owned(), |pods| pods.to_string()),
+        seen,
+    ]
+}
+
+/// Failed calls of a hundred; `-` when there was no call.
+pub(crate) fn failed(row: &Value) -> String {
+    match (row["rate"].as_f64(), row["errorRatio"].as_f64()) {
+        (Some(rate), Some(ratio)) if rate > 0.0 => digits(ratio * 100.0),
+        _ => "-".to_owned(),
+    }
+}
+
+/// A quantile in milliseconds as it is known: `-`, at most the first bound, an estimate, above the last bound.
+pub(crate) fn quantile(ms: &Value) -> String {
+    let shown = |ms: f64| duration(ms / 1_000.0);
+    match ms.as_f64() {
+        None => "-".to_owned(),
+        Some(ms) if ms <= BOUNDS_MS.0 => format!("≤{}", shown(BOUNDS_MS.0)),
+        Some(ms) if ms >= BOUNDS_MS.1 => format!(">{}", shown(BOUNDS_MS.1)),
+        Some(ms) => shown(ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::table;
+    use clap::Parser;
+    use serde_json::json;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ServiceArgs,
+    }
+
+    fn answer() -> Value {
+        let row = |namespace: &str, name: &str, numbers: [Option<f64>; 3]| {
+            json!({"namespace": namespace, "name": name, "rate": numbers[0], "errorRatio": numbers[1],
+                   "p50Ms": numbers[2], "p95Ms": numbers[2], "p99Ms": null, "version": "1", "lastSeenMs": 0})
+        };
+        json!({"missing": [], "services": [
+            row("shop", "fast", [Some(2.0), Some(0.0), Some(1.9)]),
+            row("shop", "silent", [None, None, None]),
+            row("shop", "idle", [Some(0.0), Some(0.0), None]),
+            row("shop", "bad", [Some(0.5), Some(1.0), Some(40_000.0)]),
+            row("bank", "slow", [Some(1.0), Some(0.0), Some(212.4)]),
+        ]})
+    }
+
+    fn check(words: &[&str], expected: &str, note: Option<&str>, unknown: &[&str]) {
+        let line = Line::try_parse_from([&["services"], words].concat()).expect("a command line");
+        let listing = listing(&answer(), &line.args);
+        let rows: Vec<Vec<String>> = listing.rows.into_iter().map(|row| row.1).collect();
+        assert_eq!(table(&listing.columns, &rows, false), expected);
+        assert_eq!(listing.notes.first().map(String::as_str), note);
+        assert_eq!(listing.unknown, unknown);
+    }
+
+    #[test]
+    fn every_service_has_a_row_and_no_data_is_not_zero() {
+        check(
+            &["--since", "1h"],
+            "NAMESPACE  SERVICE  RATE/S  ERRORS %     P95  VERSION\n\
+             shop       bad         0.5       100  >32.8s  1\n\
+             bank       slow          1         0   212ms  1\n\
+             shop       fast          2         0    ≤2ms  1\n\
+             shop       idle          0         -       -  1\n\
+             shop       silent        -         -       -  1\n",
+            Some("not enough data: too few calls answered in the last 1h by silent"),
+            &[],
+        );
+    }
+
+    #[test]
+    fn names_choose_and_unknown_names_are_told() {
+        check(
+            &["nope", "fast"],
+            "SERVICE  RATE/S  ERRORS %   P95  VERSION\nfast          2         0  ≤2ms  1\n",
+            None,
+            &["nope"],
+        );
+    }
 }

@@ -1,6 +1,29 @@
 //! The time range of a command.
 
-use crate::{Common, Failure};
+use crate::Failure;
+use clap::Args;
+
+/// How far back a command looks that shows rates, when nobody says.
+pub(crate) const RATE_SINCE: &str = "5m";
+/// How far back a command looks that shows records.
+pub(crate) const RECORD_SINCE: &str = "15m";
+
+const NS_PER_S: i64 = 1_000_000_000;
+const NS_PER_MS: i64 = 1_000_000;
+
+/// Flags that choose the time.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RangeArgs {
+    /// How far back to look [default: 15m; services, map and top: 5m].
+    #[arg(long)]
+    since: Option<String>,
+    /// Start: RFC 3339 or Unix seconds; wins over --since.
+    #[arg(long)]
+    from: Option<String>,
+    /// End: RFC 3339 or Unix seconds; now by default.
+    #[arg(long)]
+    to: Option<String>,
+}
 
 /// Nanoseconds since the epoch, start before end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,28 +32,46 @@ pub(crate) struct Range {
     pub(crate) end_ns: i64,
 }
 
-const NS_PER_S: i64 = 1_000_000_000;
-
-impl Range {
-    /// From `--since`, `--from` and `--to`.
-    pub(crate) fn parse(common: &Common, now_ns: i64) -> Result<Self, Failure> {
-        let end_ns = match &common.to {
-            Some(text) => instant(text).map_err(|error| Failure::usage(format!("--to: {error}")))?,
-            None => now_ns,
+impl RangeArgs {
+    /// The range at `now_ns`, `since` long when nobody says how long.
+    pub(crate) fn at(&self, since: &str, now_ns: i64) -> Result<Range, Failure> {
+        let named = |flag: &str, text: &str| {
+            instant(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))
         };
-        let start_ns = if let Some(text) = &common.from {
-            instant(text).map_err(|error| Failure::usage(format!("--from: {error}")))?
+        let end_ns = self.to.as_deref().map_or(Ok(now_ns), |text| named("--to", text))?;
+        let start_ns = if let Some(text) = &self.from {
+            named("--from", text)?
         } else {
-            let back =
-                duration_ns(&common.since).map_err(|error| Failure::usage(format!("--since: {error}")))?;
+            let back = duration_ns(self.since.as_deref().unwrap_or(since))
+                .map_err(|error| Failure::usage(format!("--since: {error}")))?;
             end_ns.saturating_sub(back)
         };
         if start_ns >= end_ns {
             return Err(Failure::usage("the range is empty: its start is not before its end"));
         }
-        Ok(Self { start_ns, end_ns })
+        Ok(Range { start_ns, end_ns })
     }
 
+    /// Whether a start was asked for.
+    pub(crate) fn has_start(&self) -> bool {
+        self.since.is_some() || self.from.is_some()
+    }
+
+    /// Whether an end was asked for, so that nothing new can come into the range.
+    pub(crate) fn has_end(&self) -> bool {
+        self.to.is_some()
+    }
+
+    /// The range in words, to end a sentence with.
+    pub(crate) fn words(&self, since: &str) -> String {
+        match (&self.from, &self.to) {
+            (None, None) => format!("in the last {}", self.since.as_deref().unwrap_or(since)),
+            _ => "in this range".to_owned(),
+        }
+    }
+}
+
+impl Range {
     /// Start in seconds with fraction, as the APIs take it.
     pub(crate) fn start(self) -> String {
         seconds(self.start_ns)
@@ -40,11 +81,21 @@ impl Range {
     pub(crate) fn end(self) -> String {
         seconds(self.end_ns)
     }
+
+    /// Its length as the window of a PromQL rate.
+    pub(crate) fn window(self) -> String {
+        format!("{}ms", ((self.end_ns - self.start_ns) / NS_PER_MS).max(1))
+    }
+
+    /// A step in whole seconds that gives about `points`.
+    pub(crate) fn step(self, points: i64) -> String {
+        format!("{}s", ((self.end_ns - self.start_ns) / NS_PER_S / points).max(1))
+    }
 }
 
 /// `1700000000.123`
 pub(crate) fn seconds(ns: i64) -> String {
-    format!("{}.{:03}", ns.div_euclid(NS_PER_S), ns.rem_euclid(NS_PER_S) / 1_000_000)
+    format!("{}.{:03}", ns.div_euclid(NS_PER_S), ns.rem_euclid(NS_PER_S) / NS_PER_MS)
 }
 
 /// Time of day and date in UTC, milliseconds.
@@ -55,7 +106,8 @@ pub(crate) fn shown(ns: i64) -> String {
     }
 }
 
-fn instant(text: &str) -> Result<i64, String> {
+/// RFC 3339 or Unix seconds with fraction, in nanoseconds.
+pub(crate) fn instant(text: &str) -> Result<i64, String> {
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return i64::try_from(at.as_nanosecond()).map_err(|_| format!("{text:?} is out of range"));
     }
@@ -100,5 +152,35 @@ mod tests {
         for text in ["", "15", "m", "-5m", "5y", "99999999999999d"] {
             assert!(duration_ns(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_range_is_the_one_asked_for() {
+        let check = |since: &str, from: &str, to: &str, expected: Option<(i64, i64)>| {
+            let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            let args = RangeArgs { since: some(since), from: some(from), to: some(to) };
+            let got = args.at(RATE_SINCE, 1_000 * NS_PER_S).ok();
+            assert_eq!(got.map(|range| (range.start_ns / NS_PER_S, range.end_ns / NS_PER_S)), expected);
+        };
+        check("", "", "", Some((700, 1_000)));
+        check("1m", "", "", Some((940, 1_000)));
+        check("1m", "", "500", Some((440, 500)));
+        check("1m", "100", "500", Some((100, 500)));
+        check("", "500", "", Some((500, 1_000)));
+        check("", "500", "500", None);
+        check("0s", "", "", None);
+    }
+
+    #[test]
+    fn a_range_gives_window_step_and_words() {
+        let range = Range { start_ns: 0, end_ns: 3_000 * NS_PER_S };
+        assert_eq!(
+            (range.window(), range.step(60), range.step(9_000)),
+            ("3000000ms".into(), "50s".into(), "1s".into())
+        );
+        let since = RangeArgs { since: Some("1h".into()), ..RangeArgs::default() };
+        assert_eq!(RangeArgs::default().words(RATE_SINCE), "in the last 5m");
+        assert_eq!(since.words(RATE_SINCE), "in the last 1h");
+        assert_eq!(RangeArgs { from: Some("1".into()), ..since }.words(RATE_SINCE), "in this range");
     }
 }

@@ -74,13 +74,15 @@ fn ordered(spans: &[Span]) -> Vec<(usize, &Span)> {
 
 /// The drawing, `width` columns wide.
 pub(super) fn draw(spans: &[Span], width: usize) -> String {
-    let start = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
-    let end = spans.iter().map(|span| span.end_ns).max().unwrap_or(0);
+    // A span may come without a time; it has a row, and no bar.
+    let timed = || spans.iter().filter(|span| span.start_ns > 0);
+    let start = timed().map(|span| span.start_ns).min().unwrap_or(0);
+    let end = timed().map(|span| span.end_ns).max().unwrap_or(0);
     let services: BTreeSet<&str> = spans.iter().map(|span| span.service.as_str()).collect();
     let failed = spans.iter().filter(|span| span.failed).count();
     let mut out = format!(
         "{}  {} spans  {} services  {failed} failed\n",
-        duration(seconds(end - start)),
+        if start > 0 { duration(seconds(end - start)) } else { "-".to_owned() },
         spans.len(),
         services.len()
     );
@@ -95,6 +97,10 @@ pub(super) fn draw(spans: &[Span], width: usize) -> String {
             text
         };
         let pad = " ".repeat(left.saturating_sub(name.chars().count()));
+        if span.start_ns <= 0 {
+            let _ = writeln!(out, "{name}{pad} {:>9}", "-");
+            continue;
+        }
         let (from, to) = (
             column(span.start_ns - start, end - start, bars),
             column(span.end_ns - start, end - start, bars),
@@ -121,14 +127,16 @@ fn column(at: i64, total: i64, width: usize) -> usize {
 mod tests {
     use super::*;
 
+    const DAY_NS: i64 = 86_400_000_000_000;
+
     fn span(id: &str, parent: &str, start_ms: i64, end_ms: i64) -> Span {
         Span {
             id: id.into(),
             parent: parent.into(),
             service: "shop".into(),
             name: id.into(),
-            start_ns: start_ms * 1_000_000,
-            end_ns: end_ms * 1_000_000,
+            start_ns: DAY_NS + start_ms * 1_000_000,
+            end_ns: DAY_NS + end_ms * 1_000_000,
             failed: id == "c",
         }
     }
@@ -150,6 +158,19 @@ mod tests {
              ✗ shop c                    40ms               █████████\n\
              shop o                        10ms                      ██\n"
         );
+    }
+
+    #[test]
+    fn a_span_without_a_time_has_a_row_and_no_bar() {
+        let timeless = Span { start_ns: 0, end_ns: 0, ..span("t", "a", 0, 0) };
+        let drawn = draw(&[span("a", "", 0, 100), timeless.clone()], 60);
+        assert_eq!(
+            drawn,
+            "100ms  2 spans  1 services  0 failed\n\
+             shop a                       100ms ███████████████████████\n  \
+             shop t                         -\n"
+        );
+        assert!(draw(&[timeless], 60).starts_with("-  1 spans"));
     }
 
     #[test]
