@@ -8,6 +8,9 @@ use crate::{Common, Failure, Session};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+/// Kinds of changes, as the API takes them.
+const KINDS: [&str; 6] = ["deploy", "config", "scale", "policy", "fault", "action"];
+
 /// Arguments of `changes`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -57,8 +60,8 @@ struct AddArgs {
     /// Its namespace.
     #[arg(short, long, env = "BINNACLE_NAMESPACE", default_value = "")]
     namespace: String,
-    /// deploy, config, scale, policy, fault or action.
-    #[arg(long, default_value = "deploy")]
+    /// What kind of change it is.
+    #[arg(long, default_value = "deploy", value_parser = KINDS)]
     kind: String,
     /// The new version.
     #[arg(long)]
@@ -141,6 +144,14 @@ async fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::output::table;
+
+    #[test]
+    fn the_server_knows_every_kind() {
+        for kind in KINDS {
+            let known = serde_json::from_value::<model::change::ChangeKind>(kind.into());
+            assert!(known.is_ok(), "{kind}");
+        }
+    }
 
     #[test]
     fn changes_of_a_namespace_are_listed() {

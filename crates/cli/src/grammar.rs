@@ -83,6 +83,17 @@ mod tests {
     }
 
     #[test]
+    fn no_flag_leaks_into_commands_of_the_server() {
+        let root =
+            crate::Command::augment_subcommands(Command::new("binnacle").subcommand(Command::new("up")));
+        root.clone().debug_assert();
+        for words in ["b up --tenant x", "b --tenant x up", "b up --since 1h", "b --since 1h snapshot s"] {
+            let words = noun_first(&root, words.split(' ').map(OsString::from));
+            assert!(root.clone().try_get_matches_from(&words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_known_stays_where_it_is() {
         check("b --help", "b --help");
         check("b --what? services", "b --what? services");
