@@ -5,12 +5,28 @@ pub mod doors;
 pub mod file;
 pub mod units;
 
+#[cfg(test)]
+mod tests;
+
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use doors::{DoorChoice, Listen, choose};
-use file::File;
+use file::{Address, File};
+use receive::scrape::{OtlpConfig, PrometheusConfig, UNUSED};
+use receive::yaml::{Document, Mistake, Unused};
+use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use units::{Bytes, Millis};
+use wire::otlp::MetricsTranslation;
+
+/// Names of OTLP translation strategies, as Prometheus spells them.
+const STRATEGIES: [&str; 4] = [
+    "UnderscoreEscapingWithSuffixes",
+    "UnderscoreEscapingWithoutSuffixes",
+    "NoUTF8EscapingWithSuffixes",
+    "NoTranslation",
+];
 
 /// `binnacle up`'s flags; each has an environment variable.
 #[derive(Args, Clone, Debug, Default)]
@@ -24,13 +40,14 @@ pub struct Flags {
     /// Address that all doors listen on. [default: 127.0.0.1]
     #[arg(long, env = "BINNACLE_LISTEN", value_name = "IP")]
     pub listen: Option<IpAddr>,
-    /// Added to every door's default port.
+    /// Added to every door's default port; a port that the file names stays as it is.
     #[arg(long, env = "BINNACLE_PORT_OFFSET", value_name = "N")]
     pub port_offset: Option<u16>,
     /// Only these doors, separated by commas (ui, otlp-grpc, otlp-http, prometheus, loki, tempo, ...).
-    #[arg(long, env = "BINNACLE_DOORS", value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, env = "BINNACLE_DOORS", value_name = "LIST", value_delimiter = ',', hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(doors::names()))]
     pub doors: Option<Vec<String>>,
-    /// Take global and `scrape_configs` from a Prometheus configuration file, unchanged.
+    /// Take global, `scrape_configs` and otlp from a Prometheus configuration file, unchanged.
     #[arg(long, env = "BINNACLE_PROMETHEUS_CONFIG", value_name = "FILE")]
     pub prometheus_config: Option<PathBuf>,
     /// TLS and basic authentication of every door, in the form of Prometheus' web.yml.
@@ -49,7 +66,8 @@ pub struct Flags {
     #[arg(long, env = "BINNACLE_RETENTION_BYTES", value_name = "SIZE")]
     pub retention_bytes: Option<Bytes>,
     /// How OTLP metrics are named. [default: `UnderscoreEscapingWithSuffixes`]
-    #[arg(long, env = "BINNACLE_OTLP_TRANSLATION", value_name = "STRATEGY")]
+    #[arg(long, env = "BINNACLE_OTLP_TRANSLATION", value_name = "STRATEGY",
+        value_parser = PossibleValuesParser::new(STRATEGIES))]
     pub otlp_translation_strategy: Option<String>,
 }
 
@@ -82,10 +100,8 @@ pub struct Config {
     pub query_samples_max: u64,
     /// PromQL lookback.
     pub lookback: Millis,
-    /// OTLP naming.
-    pub translation_strategy: String,
-    /// Promoted resource attributes.
-    pub promote_resource_attributes: Vec<String>,
+    /// How OTLP metrics become series.
+    pub translation: MetricsTranslation,
     /// Largest request body.
     pub request_bytes_max: u64,
     /// Bytes of requests under way.
@@ -94,19 +110,56 @@ pub struct Config {
     pub connections_max: usize,
     /// Longest wait for a request's header, and longest idle time between two requests.
     pub header_timeout: Millis,
-    /// The text that holds `global` and `scrape_configs`, and whether it is a Prometheus file with other keys.
-    pub scrape: Option<ScrapeText>,
+    /// What is scraped.
+    pub scrape: Option<Scraping>,
 }
 
-/// Where scrape configuration comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScrapeText {
-    /// For messages and relative paths.
+/// Scrape configuration and the file it stands in.
+#[derive(Clone, Debug)]
+pub struct Scraping {
+    /// For messages.
     pub path: PathBuf,
-    /// The whole file.
-    pub text: String,
-    /// A Prometheus file: keys that Binnacle does not use are named, not refused.
+    /// The file, to say where a mistake is and to show it without secrets.
+    pub document: Document,
+    /// Its jobs; relative paths are relative to the file.
+    pub config: PrometheusConfig,
+    /// Keys of a Prometheus file that Binnacle does not use.
+    pub unused: Vec<Mistake>,
+    /// A whole Prometheus file, not ours.
     pub prometheus: bool,
+}
+
+/// A file that was read.
+struct Source<T> {
+    path: PathBuf,
+    document: Document,
+    value: T,
+    unused: Vec<Mistake>,
+}
+
+impl<T: DeserializeOwned> Source<T> {
+    fn read(path: &PathBuf, unused: Unused, text: String) -> Result<Self, String> {
+        let document = Document::parse(&text).map_err(|mistake| said(path, &[mistake]))?;
+        let (value, unused) = document.read(unused).map_err(|mistakes| said(path, &mistakes))?;
+        Ok(Self { path: path.clone(), document, value, unused })
+    }
+}
+
+impl<T> Source<T> {
+    fn wrong(&self, field: &str, message: &str) -> String {
+        said(&self.path, &[self.document.mistake(field, message)])
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// Mistakes in `path`, one a line.
+pub(crate) fn said(path: &Path, mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> =
+        mistakes.iter().map(|mistake| format!("{}: {mistake}", path.display())).collect();
+    lines.join("\n")
 }
 
 /// Longest query by default, milliseconds (Prometheus' own).
@@ -126,45 +179,38 @@ impl Config {
     /// Puts flags and file together. `read` returns a file's text; it is the caller's door to the disk.
     ///
     /// # Errors
-    /// One sentence that names the file, the key and the fix.
+    /// Sentences, one a line, that name file, line, key and fix.
     pub fn load(flags: &Flags, read: impl Fn(&PathBuf) -> Result<String, String>) -> Result<Self, String> {
-        let (file, text) = match &flags.config {
-            Some(path) => {
-                let text = read(path)?;
-                (file::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?, Some(text))
-            }
-            None => (File::default(), None),
+        let own = flags.config.as_ref().map(|path| Source::read(path, UNUSED, read(path)?)).transpose()?;
+        let own: Source<File> = own.unwrap_or_else(|| Source {
+            path: PathBuf::new(),
+            document: Document::default(),
+            value: File::default(),
+            unused: Vec::new(),
+        });
+        let unsupported = |mistake: &Mistake| Mistake {
+            message: "is not supported by Binnacle: remove it".into(),
+            ..mistake.clone()
         };
-        let scrape = match (&flags.prometheus_config, &flags.config, text) {
-            (Some(_), Some(path), _) if file.scrape_configs.is_some() => {
-                return Err(format!(
-                    "scrape_configs stands in {} and --prometheus-config is given: keep one of the two",
-                    path.display()
-                ));
-            }
-            (Some(path), ..) => Some(ScrapeText { path: path.clone(), text: read(path)?, prometheus: true }),
-            (None, Some(path), Some(text)) if file.scrape_configs.is_some() => {
-                Some(ScrapeText { path: path.clone(), text, prometheus: false })
-            }
-            _ => None,
-        };
-        let only = flags.doors.as_deref();
-        let doors = choose(&DoorChoice {
-            ip: flags.listen.or(file.listen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            port_offset: flags.port_offset.or(file.port_offset).unwrap_or(0),
-            only,
-            places: &file.doors,
-        })
-        .map_err(|error| match &flags.config {
-            Some(path) if error.starts_with("doors") => format!("{}: {error}", path.display()),
-            _ => error,
-        })?;
+        if !own.unused.is_empty() {
+            let mistakes: Vec<Mistake> = own.unused.iter().map(unsupported).collect();
+            return Err(said(&own.path, &mistakes));
+        }
+        let prometheus = flags.prometheus_config.as_ref();
+        let prometheus = prometheus.map(|path| Source::read(path, UNUSED, read(path)?)).transpose()?;
+        let doors = listening(flags, &own)?;
+        let translation = translation(flags, &own, prometheus.as_ref())?;
+        let beside = |path: &PathBuf| own.folder().join(path);
+        let web_config = flags.web_config.clone().or(own.value.web_config.as_ref().map(beside));
+        let tokens = flags.bearer_tokens_file.clone().or(own.value.bearer_tokens_file.as_ref().map(beside));
+        let scrape = scraping(&own, prometheus)?;
+        let file = own.value;
         let interval = file.wal.interval.unwrap_or(Millis(WAL_INTERVAL_MS));
         Ok(Self {
             data: flags.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("data")),
             doors,
-            web_config: flags.web_config.clone().or(file.web_config),
-            bearer_tokens_file: flags.bearer_tokens_file.clone().or(file.bearer_tokens_file),
+            web_config,
+            bearer_tokens_file: tokens,
             insecure: flags.insecure || file.insecure.unwrap_or(false),
             retention_time: flags.retention_time.or(file.retention.time),
             retention_bytes: flags.retention_bytes.or(file.retention.bytes),
@@ -174,12 +220,7 @@ impl Config {
             query_timeout: file.query.timeout.unwrap_or(Millis(QUERY_TIMEOUT_MS)),
             query_samples_max: file.query.samples_max.unwrap_or(QUERY_SAMPLES_MAX),
             lookback: file.query.lookback.unwrap_or(Millis(LOOKBACK_MS)),
-            translation_strategy: flags
-                .otlp_translation_strategy
-                .clone()
-                .or(file.otlp.translation_strategy)
-                .unwrap_or_else(|| "UnderscoreEscapingWithSuffixes".to_owned()),
-            promote_resource_attributes: file.otlp.promote_resource_attributes,
+            translation,
             request_bytes_max: file.limits.request_bytes.map_or(REQUEST_BYTES_MAX, |bytes| bytes.0),
             in_flight_bytes_max: file.limits.in_flight_bytes.map_or(IN_FLIGHT_BYTES_MAX, |bytes| bytes.0),
             connections_max: file.limits.connections.unwrap_or(receive::listen::CONNECTIONS_MAX),
@@ -192,45 +233,75 @@ impl Config {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn listening(flags: &Flags, own: &Source<File>) -> Result<Vec<Listen>, String> {
+    let file = &own.value;
+    let address = flags.listen.or(file.listen.map(|Address(ip)| ip));
+    let choice = DoorChoice {
+        ip: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        port_offset: flags.port_offset.or(file.port_offset).unwrap_or(0),
+        only: flags.doors.as_deref(),
+        places: &file.doors,
+    };
+    choose(&choice).map_err(|error| {
+        let from_file = error.field.starts_with("doors") || flags.port_offset.is_none();
+        if from_file && !error.field.starts_with("--") {
+            own.wrong(&error.field, &error.message)
+        } else {
+            format!("{}: {}", error.field.replace("port_offset", "--port-offset"), error.message)
+        }
+    })
+}
 
-    fn load(flags: &Flags, text: &str) -> Result<Config, String> {
-        Config::load(flags, |_| Ok(text.to_owned()))
+/// OTLP naming: the flag, else our own file's `otlp`, else the Prometheus file's.
+fn translation(
+    flags: &Flags,
+    own: &Source<File>,
+    prometheus: Option<&Source<PrometheusConfig>>,
+) -> Result<MetricsTranslation, String> {
+    let mut translation = match prometheus {
+        Some(source) if own.value.otlp == OtlpConfig::default() => {
+            source.value.otlp.translation().map_err(|error| source.wrong(&error.field, &error.message))?
+        }
+        _ => own.value.otlp.translation().map_err(|error| own.wrong(&error.field, &error.message))?,
+    };
+    if let Some(strategy) = &flags.otlp_translation_strategy {
+        let parsed = strategy.parse();
+        translation.strategy = parsed.map_err(|error| format!("--otlp-translation-strategy: {error}"))?;
     }
+    Ok(translation)
+}
 
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let mut flags = Flags { config: Some("b.yml".into()), ..Flags::default() };
-        let text = "data: from-file\nretention: {time: 1d}\n";
-        assert_eq!(load(&flags, text).map(|c| c.data), Ok("from-file".into()));
-        flags.data = Some("from-flag".into());
-        let config = load(&flags, text).expect("good");
-        assert_eq!(config.data, PathBuf::from("from-flag"));
-        assert_eq!(config.retention_time, Some(Millis(86_400_000)));
-        assert_eq!(config.query_timeout, Millis(120_000));
-    }
-
-    #[test]
-    fn scraping_comes_from_one_place() {
-        let both = Flags {
-            config: Some("b.yml".into()),
-            prometheus_config: Some("p.yml".into()),
-            ..Flags::default()
-        };
-        let error = load(&both, "scrape_configs: []\n").expect_err("two places");
-        assert!(error.contains("keep one"), "{error}");
-        let one = Flags { prometheus_config: Some("p.yml".into()), ..Flags::default() };
-        let scrape =
-            load(&one, "scrape_configs: []\nrule_files: []\n").expect("good").scrape.expect("scrape");
-        assert!(scrape.prometheus);
-    }
-
-    #[test]
-    fn the_file_is_named_in_errors() {
-        let flags = Flags { config: Some("b.yml".into()), ..Flags::default() };
-        let error = load(&flags, "dat: x\n").expect_err("unknown key");
-        assert!(error.starts_with("b.yml: ") && error.contains("dat"), "{error}");
-    }
+/// What is scraped, from one of the two files.
+fn scraping(
+    own: &Source<File>,
+    prometheus: Option<Source<PrometheusConfig>>,
+) -> Result<Option<Scraping>, String> {
+    let jobs = own.value.scrape_configs.as_ref();
+    let mut scraping = match (prometheus, jobs) {
+        (Some(_), Some(_)) => {
+            let message = "is given although --prometheus-config is: keep one of the two";
+            return Err(own.wrong("scrape_configs", message));
+        }
+        (Some(source), None) => Scraping {
+            path: source.path,
+            document: source.document,
+            config: source.value,
+            unused: source.unused,
+            prometheus: true,
+        },
+        (None, Some(jobs)) => Scraping {
+            path: own.path.clone(),
+            document: own.document.clone(),
+            config: PrometheusConfig {
+                global: own.value.global.clone(),
+                scrape_configs: jobs.clone(),
+                otlp: OtlpConfig::default(),
+            },
+            unused: Vec::new(),
+            prometheus: false,
+        },
+        (None, None) => return Ok(None),
+    };
+    scraping.config.resolve_paths(scraping.path.parent().unwrap_or(Path::new("")));
+    Ok(Some(scraping))
 }

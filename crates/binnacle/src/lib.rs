@@ -10,6 +10,7 @@ mod doors;
 mod holder;
 mod pipeline;
 mod ports;
+mod reload;
 mod routes;
 mod scrape;
 mod up;

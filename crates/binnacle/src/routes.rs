@@ -2,6 +2,7 @@
 //! paths; an API is built once and mounted in both places.
 
 use crate::config::doors::Door;
+use crate::reload::Reload;
 use axum::Router;
 use axum::extract::{RawQuery, State as Extract};
 use axum::http::header::CONTENT_TYPE;
@@ -13,6 +14,7 @@ use receive::Receiver;
 use serve::State;
 use std::sync::Arc;
 use store::Store;
+use tokio::sync::mpsc;
 
 /// Prefixes on 8080 that belong to doors which do not exist yet.
 const LATER: &[(&str, &str)] = &[("/alertmanager", "Alertmanager's API"), ("/opa", "OPA's REST API")];
@@ -24,8 +26,16 @@ pub(crate) struct Parts {
     pub(crate) state: State,
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    pub(crate) outside: Outside,
+}
+
+/// What routes need of the process around them.
+#[derive(Clone)]
+pub(crate) struct Outside {
     /// Default doors that others hold, one sentence each.
     pub(crate) skipped: Arc<[String]>,
+    /// Asks for the configuration to be read again.
+    pub(crate) reload: mpsc::Sender<Reload>,
 }
 
 /// The router of `door`.
@@ -68,7 +78,9 @@ fn not_there(headers: &HeaderMap, status: StatusCode, text: &'static str) -> Res
 }
 
 fn prometheus(parts: &Parts) -> Router {
-    serve::prometheus::router(parts.state.clone()).merge(receive::door::prometheus(&parts.receiver))
+    serve::prometheus::router(parts.state.clone())
+        .merge(receive::door::prometheus(&parts.receiver))
+        .merge(crate::reload::router(parts.outside.reload.clone()))
 }
 
 fn loki(parts: &Parts) -> Router {
@@ -92,7 +104,8 @@ fn everything(parts: &Parts) -> Router {
         .merge(serve::api::router(state.clone()))
         .route("/metrics", metrics(parts))
         .route("/-/healthy", get(async || "Binnacle is healthy.\n"))
-        .route("/-/ready", get(ready).with_state((state.clone(), parts.skipped.clone())))
+        .route("/-/ready", get(ready).with_state((state.clone(), parts.outside.skipped.clone())))
+        .merge(crate::reload::router(parts.outside.reload.clone()))
         .merge(crate::admin::router(parts.store.clone()));
     for (prefix, name) in LATER {
         let answer = format!("unsupported: {name} is not there yet\n");

@@ -1,40 +1,43 @@
 //! Scrape configuration in, running scraper and its targets out: the seam between the file, `receive` and `serve`.
 
-use crate::config::{Config, ScrapeText};
+use crate::config::{Config, Scraping, said};
 use model::ingest::Ingest;
 use model::{Labels, Tenant};
 use platform::metrics::Registry;
 use platform::{RealRandom, SharedClock};
-use receive::scrape::{Health, PrometheusConfig, ScrapeManager};
+use receive::scrape::{ConfigError, GlobalConfig, Health, PrometheusConfig, ScrapeManager};
 use serve::ports::{ActiveTarget, DroppedTarget, TargetHealth, Targets};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-/// A checked scrape configuration.
-#[derive(Default)]
-pub(crate) struct Checked {
-    config: PrometheusConfig,
-    /// Keys of a Prometheus file that Binnacle does not use.
-    pub(crate) ignored: Vec<String>,
-}
+/// Keys of our own file that the status call shows; the others are no business of Prometheus' clients.
+const SHOWN: [&str; 3] = ["global", "scrape_configs", "otlp"];
 
-/// Reads and checks `global` and `scrape_configs`.
+/// Checks `global` and `scrape_configs`.
 ///
 /// # Errors
-/// One sentence with file, job, field and fix.
-pub(crate) fn read(config: &Config) -> Result<Checked, String> {
-    let Some(ScrapeText { path, text, prometheus }) = &config.scrape else { return Ok(Checked::default()) };
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let (mut parsed, ignored) = PrometheusConfig::parse(text).map_err(|error| named(&error))?;
-    parsed.resolve_paths(path.parent().unwrap_or(Path::new("")));
-    ScrapeManager::check(&parsed.global, &parsed.scrape_configs).map_err(|error| named(&error))?;
-    // In our own file the other top-level keys are ours; what is unknown inside a job is a mistake.
-    let inside = |key: &&String| key.starts_with("global") || key.starts_with("scrape_configs");
-    if let (false, Some(key)) = (prometheus, ignored.iter().find(inside)) {
-        return Err(named(&format!("{key} is not supported: remove it")));
-    }
-    Ok(Checked { config: parsed, ignored: if *prometheus { ignored } else { Vec::new() } })
+/// One sentence with file, line, field and fix.
+pub(crate) fn check(config: &Config) -> Result<(), String> {
+    let Some(scraping) = &config.scrape else { return Ok(()) };
+    let PrometheusConfig { global, scrape_configs, .. } = &scraping.config;
+    ScrapeManager::check(global, scrape_configs).map_err(|error| located(scraping, &error))
+}
+
+/// Files with secrets that jobs name and nobody can open, one sentence each.
+pub(crate) fn unreadable_files(config: &mut Config) -> Vec<String> {
+    let Some(scraping) = &mut config.scrape else { return Vec::new() };
+    let missing = scraping.config.unreadable_files();
+    missing.iter().map(|error| located(scraping, error)).collect()
+}
+
+fn located(scraping: &Scraping, error: &ConfigError) -> String {
+    said(&scraping.path, &[scraping.document.mistake(&error.field, error.message.as_str())])
+}
+
+/// Keys of a Prometheus file that are read over, one sentence each.
+pub(crate) fn notes(config: &Config) -> Vec<String> {
+    let Some(scraping) = &config.scrape else { return Vec::new() };
+    scraping.unused.iter().map(|mistake| format!("{}: {mistake}", scraping.path.display())).collect()
 }
 
 /// The running scraper.
@@ -45,25 +48,28 @@ pub(crate) struct Scrape(ScrapeManager);
 /// # Errors
 /// The first job and field that cannot work.
 pub(crate) fn start(
-    checked: &Checked,
+    config: &Config,
     ingest: Arc<dyn Ingest>,
     clock: SharedClock,
     registry: &Registry,
 ) -> Result<Scrape, String> {
     let manager = ScrapeManager::new(ingest, clock, &RealRandom::default(), registry, Tenant::default());
     let scrape = Scrape(manager);
-    scrape.apply(checked)?;
+    scrape.apply(config)?;
     Ok(scrape)
 }
 
 impl Scrape {
     /// Runs another configuration from now on; on error the old one goes on.
-    pub(crate) fn apply(&self, checked: &Checked) -> Result<(), String> {
-        for key in &checked.ignored {
-            tracing::warn!("{key} of the Prometheus configuration is not used by Binnacle");
+    pub(crate) fn apply(&self, config: &Config) -> Result<(), String> {
+        for note in notes(config) {
+            tracing::warn!("{note}");
         }
-        let PrometheusConfig { global, scrape_configs } = &checked.config;
-        self.0.apply(global, scrape_configs).map_err(|error| error.to_string())
+        let Some(scraping) = &config.scrape else {
+            return self.0.apply(&GlobalConfig::default(), &[]).map_err(|error| error.to_string());
+        };
+        let PrometheusConfig { global, scrape_configs, .. } = &scraping.config;
+        self.0.apply(global, scrape_configs).map_err(|error| located(scraping, &error))
     }
 
     /// What is scraped, for the status calls.
@@ -119,20 +125,20 @@ impl Targets for Listed {
     }
 }
 
-/// The configuration as the status call shows it; secrets are masked by leaving every line that holds one out.
-pub(crate) fn shown(config: Option<&ScrapeText>) -> String {
-    const SECRETS: [&str; 5] = ["password", "credentials", "bearer_token", "secret", "token"];
-    let text = config.map_or("global:\n  scrape_interval: 1m\n", |config| config.text.as_str());
-    let mask = |line: &str| {
-        let key = line.trim_start().trim_start_matches("- ").split(':').next().unwrap_or_default().to_owned();
-        let secret = SECRETS.iter().any(|word| key.contains(word)) && !key.ends_with("_file");
-        if secret {
-            format!("{}: <secret>", line.split(':').next().unwrap_or_default())
-        } else {
-            line.to_owned()
-        }
+/// The configuration as the status call shows it, secrets masked; `global.scrape_interval` is always in it, because
+/// clients take their step from it.
+pub(crate) fn shown(scraping: Option<&Scraping>) -> String {
+    let Some(scraping) = scraping else {
+        return format!("global:\n  scrape_interval: {}\n", GlobalConfig::default().scrape_interval);
     };
-    text.lines().map(|line| mask(line) + "\n").collect()
+    let global = scraping.document.masked(|key| key == "global");
+    let rest =
+        scraping.document.masked(|key| key != "global" && (scraping.prometheus || SHOWN.contains(&key)));
+    if global.contains("\n  scrape_interval: ") {
+        return global + &rest;
+    }
+    let others = global.strip_prefix("global:\n").unwrap_or_default();
+    format!("global:\n  scrape_interval: {}\n{others}{rest}", scraping.config.global.scrape_interval)
 }
 
 #[cfg(test)]
@@ -140,45 +146,70 @@ mod tests {
     use super::*;
     use crate::config::Flags;
 
-    fn check(prometheus: bool, text: &str) -> Result<Vec<String>, String> {
+    fn load(prometheus: bool, text: &str) -> Config {
         let path = Some("p.yml".into());
         let flags = if prometheus {
             Flags { prometheus_config: path, ..Flags::default() }
         } else {
             Flags { config: path, ..Flags::default() }
         };
-        let config = Config::load(&flags, |_| Ok(text.to_owned()))?;
-        read(&config).map(|checked| checked.ignored)
+        Config::load(&flags, |_| Ok(text.to_owned())).expect(text)
     }
 
     #[test]
-    fn a_prometheus_file_is_taken_whole_and_names_what_is_not_used() {
-        let text = "global: {scrape_interval: 5s}\nrule_files: [a.yml]\nscrape_configs:\n- job_name: a\n  \
-                    static_configs: [{targets: ['localhost:1']}]\n";
-        let ignored = check(true, text).expect("good");
-        assert_eq!(ignored, ["rule_files"]);
+    fn mistakes_of_jobs_name_file_line_field_and_fix() {
+        for (text, expected) in [
+            (
+                "scrape_configs:\n- job_name: a\n- job_name: a\n",
+                "p.yml: line 3, column 3: scrape_configs[1].job_name: \"a\" is the name of scrape_configs[0] too: rename one of them",
+            ),
+            (
+                "scrape_configs:\n- scheme: http\n",
+                "p.yml: line 2, column 3: scrape_configs[0].job_name: is missing: give the job a name",
+            ),
+            (
+                "scrape_configs:\n- job_name: a\n  scrape_timeout: 2m\n",
+                "p.yml: line 3, column 3: scrape_configs[0].scrape_timeout: 2m is greater than the scrape interval 1m: shorten it",
+            ),
+            (
+                "scrape_configs:\n- job_name: a\n  relabel_configs:\n  - action: keep\n  - {target_label: x, regex: '['}\n",
+                "p.yml: line 5, column 22: scrape_configs[0].relabel_configs[1].regex: \"[\": unclosed character class: correct it",
+            ),
+            (
+                "scrape_configs:\n- job_name: a\n  static_configs:\n  - targets: [a:1, 'http://b']\n",
+                "p.yml: line 4, column 20: scrape_configs[0].static_configs[0].targets[1]: \"http://b\" is not a valid hostname: \
+                 write host:port; scheme and metrics_path are fields",
+            ),
+        ] {
+            for prometheus in [true, false] {
+                assert_eq!(check(&load(prometheus, text)), Err(expected.to_owned()), "{text}");
+            }
+        }
     }
 
     #[test]
-    fn our_own_file_is_strict() {
-        let error =
-            check(false, "scrape_configs:\n- job_name: a\n  scrape_intervall: 5s\n").expect_err("a typo");
-        assert!(error.contains("p.yml") && error.contains("scrape_intervall"), "{error}");
-        assert_eq!(check(false, "data: x\nscrape_configs:\n- job_name: a\n"), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let config = ScrapeText {
-            path: "p.yml".into(),
-            text: "basic_auth:\n  password: hunter2\n  password_file: f\n".to_owned(),
-            prometheus: true,
-        };
-        let shown = shown(Some(&config));
-        assert!(
-            !shown.contains("hunter2")
-                && shown.contains("password: <secret>")
-                && shown.contains("password_file: f")
-        );
+    fn what_is_shown_holds_no_secret_and_always_the_interval() {
+        let secret = "scrape_configs:\n- {job_name: a, authorization: {credentials: s3}}\n";
+        let masked = "scrape_configs:\n- job_name: a\n  authorization:\n    credentials: <secret>\n";
+        for (prometheus, text, expected) in [
+            (true, secret.to_owned(), format!("global:\n  scrape_interval: 1m\n{masked}")),
+            (
+                true,
+                format!(
+                    "global: {{external_labels: {{a: b}}}}\nremote_write: [{{bearer_token: s3}}]\n{secret}"
+                ),
+                format!(
+                    "global:\n  scrape_interval: 1m\n  external_labels:\n    a: b\nremote_write:\n- bearer_token: <secret>\n{masked}"
+                ),
+            ),
+            (
+                false,
+                format!("data: x\n{secret}global: {{scrape_interval: 5s}}\nbearer_tokens_file: f\n"),
+                format!("global:\n  scrape_interval: 5s\n{masked}"),
+            ),
+        ] {
+            assert_eq!(shown(load(prometheus, &text).scrape.as_ref()), expected, "{text}");
+        }
+        assert_eq!(shown(None), "global:\n  scrape_interval: 1m\n");
     }
 }

@@ -1,16 +1,18 @@
 //! `binnacle up`: open the store, open the doors, run until told to stop, then drain and flush.
 
-use crate::config::units::Bytes;
+use crate::config::units::{Bytes, Millis};
 use crate::config::{Config, Flags};
 use crate::doors;
 use crate::pipeline::Pipeline;
 use crate::ports::{Changes, Facts};
-use crate::routes::{Parts, router};
+use crate::reload::{RELOADS_MAX, Reload};
+use crate::routes::{Outside, Parts, router};
 use crate::web::{Guard, text_of};
 use model::Tenant;
-use platform::metrics::Registry;
+use platform::metrics::{Gauge, Registry};
 use platform::{RealClock, RealDisk, SharedClock};
 use receive::listen::{ListenLimits, Room, serve_listener};
+use receive::scrape::units::PromDuration;
 use receive::{Receiver, ReceiverOptions};
 use serve::{Gate, GateLimits, LiveLogs, State};
 use std::collections::BTreeMap;
@@ -21,9 +23,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::{Store, StoreOptions, SyncMode};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use topology::{COLLECT_INTERVAL_MS, Topology};
-use wire::otlp::MetricsTranslation;
 
 /// How far back change records tell a fresh process which versions ran.
 const RESTORE_CHANGES_NS: i64 = 30 * 86_400 * 1_000_000_000;
@@ -35,27 +37,54 @@ const FILES_RESERVED: u64 = 1_024;
 #[derive(Debug)]
 pub struct StartError(pub String);
 
-/// Checks a configuration file and says what is wrong with it.
+/// Exit code of a check that found problems; 1 says that nothing could be checked, 2 is the command line's.
+const PROBLEMS: u8 = 3;
+
+/// Checks a configuration file and the files it names, and says what is wrong with them.
 #[must_use]
 pub fn check_config(file: &Path, prometheus: bool) -> ExitCode {
+    if let Err(error) = text_of(file) {
+        complain(&error);
+        return ExitCode::FAILURE;
+    }
     let flags = if prometheus {
         Flags { prometheus_config: Some(file.to_owned()), ..Flags::default() }
     } else {
         Flags { config: Some(file.to_owned()), ..Flags::default() }
     };
-    let checked = load(&flags, &None).and_then(|config| crate::scrape::read(&config));
-    match checked {
-        Ok(scrape) => {
-            for key in scrape.ignored {
-                eprintln!("note: {key} is not used by Binnacle");
+    match check(&flags) {
+        Ok(notes) => {
+            for note in notes {
+                eprintln!("note: {note}");
             }
             println!("{}: good", file.display());
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
+            complain(&error);
+            ExitCode::from(PROBLEMS)
         }
+    }
+}
+
+/// What is worth a word about a configuration that would start.
+fn check(flags: &Flags) -> Result<Vec<String>, String> {
+    let mut config = load(flags, &None)?;
+    crate::scrape::check(&config)?;
+    let guard = Guard::load(config.web_config.as_deref(), config.bearer_tokens_file.as_ref())?;
+    let missing = crate::scrape::unreadable_files(&mut config);
+    if !missing.is_empty() {
+        return Err(missing.join("\n"));
+    }
+    let mut notes = crate::scrape::notes(&config);
+    notes.extend(guard.notes);
+    Ok(notes)
+}
+
+/// One line for each line of `error`.
+fn complain(error: &str) {
+    for line in error.lines() {
+        eprintln!("error: {line}");
     }
 }
 
@@ -82,7 +111,7 @@ pub(crate) async fn run_with(flags: &Flags, inline: Inline, stop: Option<Cancell
             ExitCode::SUCCESS
         }
         Err(StartError(error)) => {
-            eprintln!("error: {error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -97,13 +126,44 @@ struct Running {
     scrape: crate::scrape::Scrape,
     stop: CancellationToken,
     servers: Vec<tokio::task::JoinHandle<Option<()>>>,
+    reloads: mpsc::Receiver<Reload>,
+    reloaded: Reloaded,
+}
+
+/// Our own metrics of reloading.
+struct Reloaded {
+    good: Gauge,
+    at_s: Gauge,
+}
+
+impl Reloaded {
+    fn new(registry: &Registry, clock: &SharedClock) -> Self {
+        let good = "binnacle_config_last_reload_successful";
+        let at = "binnacle_config_last_reload_success_timestamp_seconds";
+        let reloaded = Self {
+            good: registry.gauge(good, "", "Whether the last reading of the configuration worked."),
+            at_s: registry.gauge(at, "", "When the configuration was last read without a mistake."),
+        };
+        reloaded.note(true, clock.now_ns());
+        reloaded
+    }
+
+    fn note(&self, good: bool, now_ns: i64) {
+        self.good.set(good.into());
+        if good {
+            self.at_s.set(now_ns / 1_000_000_000);
+        }
+    }
 }
 
 async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
     let config = load(flags, &inline).map_err(StartError)?;
-    let scrape = crate::scrape::read(&config).map_err(StartError)?;
+    crate::scrape::check(&config).map_err(StartError)?;
     let guard =
         Guard::load(config.web_config.as_deref(), config.bearer_tokens_file.as_ref()).map_err(StartError)?;
+    for note in &guard.notes {
+        tracing::warn!("{note}");
+    }
     let clock: SharedClock = Arc::new(RealClock::default());
     let registry = Registry::default();
     let store = open_store(&config, clock.clone(), &registry).await.map_err(StartError)?;
@@ -113,9 +173,10 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
     pipeline.restore();
     let facts = Arc::new(facts(&config, clock.now_ns()));
     let ingest = Arc::new(pipeline.clone());
-    let scrape = crate::scrape::start(&scrape, ingest, clock.clone(), &registry).map_err(StartError)?;
-    let skipped = opened.skipped.into();
-    let parts = parts(&config, &pipeline, &facts, &scrape, &registry, skipped).map_err(StartError)?;
+    let scrape = crate::scrape::start(&config, ingest, clock.clone(), &registry).map_err(StartError)?;
+    let (reload, reloads) = mpsc::channel(RELOADS_MAX);
+    let outside = Outside { skipped: opened.skipped.into(), reload };
+    let parts = parts(&config, &pipeline, &facts, &scrape, &registry, outside);
     let limits = ListenLimits {
         room: room(config.connections_max),
         header_read_seconds_max: config.header_timeout.0.div_ceil(1_000),
@@ -127,7 +188,7 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
         if let Ok(addr) = socket.local_addr() {
             tracing::info!(door = door.name(), %addr, "listening");
         }
-        let router = guard.auth.protect(router(door, &parts));
+        let router = guard.protect(router(door, &parts));
         let (tls, registry, stop, limits) =
             (guard.tls.clone(), registry.clone(), stop.clone(), limits.clone());
         servers.push(platform::task::spawn("door", async move {
@@ -136,7 +197,9 @@ async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
     }
     facts.ready.store(true, Ordering::Release);
     background(&pipeline, &registry, &stop);
-    Ok(Running { flags: flags.clone(), inline, pipeline, facts, guard, scrape, stop, servers })
+    let reloaded = Reloaded::new(&registry, &pipeline.clock);
+    let flags = flags.clone();
+    Ok(Running { flags, inline, pipeline, facts, guard, scrape, stop, servers, reloads, reloaded })
 }
 
 /// Room for connections: what is configured, or what the system's limit of open files leaves.
@@ -192,21 +255,13 @@ fn parts(
     facts: &Arc<Facts>,
     scrape: &crate::scrape::Scrape,
     registry: &Registry,
-    skipped: Arc<[String]>,
-) -> Result<Parts, String> {
-    let translation = MetricsTranslation {
-        strategy: config
-            .translation_strategy
-            .parse()
-            .map_err(|error| format!("otlp.translation_strategy: {error}"))?,
-        promote_resource_attributes: config.promote_resource_attributes.clone(),
-        ..MetricsTranslation::default()
-    };
+    outside: Outside,
+) -> Parts {
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let options = ReceiverOptions {
         request_bytes_max: size(config.request_bytes_max),
         in_flight_bytes_max: size(config.in_flight_bytes_max),
-        translation,
+        translation: config.translation.clone(),
         ..ReceiverOptions::default()
     };
     let ingest = Arc::new(pipeline.clone());
@@ -229,20 +284,20 @@ fn parts(
         lookback_ms: i64::try_from(config.lookback.0).unwrap_or(i64::MAX),
         clock: pipeline.clock.clone(),
     };
-    Ok(Parts { receiver, state, store: pipeline.store.clone(), registry: registry.clone(), skipped })
+    Parts { receiver, state, store: pipeline.store.clone(), registry: registry.clone(), outside }
 }
 
 fn facts(config: &Config, now_ns: i64) -> Facts {
-    let time = config.retention_time.map(|time| format!("{}s", time.0 / 1_000));
+    let time = config.retention_time.map(printed);
     let bytes = config.retention_bytes.map(|bytes| format!("{}B", bytes.0));
     let retention: Vec<String> = time.into_iter().chain(bytes).collect();
     Facts {
         started_ns: now_ns,
         flags: BTreeMap::from([
             ("data".to_owned(), config.data.display().to_string()),
-            ("query.timeout".to_owned(), format!("{}ms", config.query_timeout.0)),
+            ("query.timeout".to_owned(), printed(config.query_timeout)),
             ("query.max-samples".to_owned(), config.query_samples_max.to_string()),
-            ("query.lookback-delta".to_owned(), format!("{}ms", config.lookback.0)),
+            ("query.lookback-delta".to_owned(), printed(config.lookback)),
         ]),
         retention: retention.join(" or "),
         data_dir: config.data.display().to_string(),
@@ -250,6 +305,11 @@ fn facts(config: &Config, now_ns: i64) -> Facts {
         reloaded: (true, now_ns).into(),
         config_yaml: crate::scrape::shown(config.scrape.as_ref()).into(),
     }
+}
+
+/// As Prometheus prints durations: `2m`, `15d`.
+fn printed(Millis(ms): Millis) -> String {
+    PromDuration { ms }.to_string()
 }
 
 /// Loops that run as long as the process.
@@ -287,7 +347,7 @@ impl Pipeline {
 
 impl Running {
     /// Serves until a signal or `stop`; SIGHUP reloads what can be reloaded.
-    async fn until_told(self, stop: CancellationToken) {
+    async fn until_told(mut self, stop: CancellationToken) {
         let (mut term, mut hup) = match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
             (Ok(term), Ok(hup)) => (term, hup),
             (Err(error), _) | (_, Err(error)) => {
@@ -300,36 +360,40 @@ impl Running {
                 _ = term.recv() => break,
                 _ = tokio::signal::ctrl_c() => break,
                 () = stop.cancelled() => break,
-                _ = hup.recv() => self.reload(),
+                _ = hup.recv() => drop(self.reload()),
+                Some(answer) = self.reloads.recv() => drop(answer.send(self.reload())),
             }
         }
         self.shut_down().await;
     }
 
     /// Reads scrape configuration and certificates again; on error the old ones stay.
-    fn reload(&self) {
-        let now = self.pipeline.clock.now_ns();
+    fn reload(&self) -> Result<(), String> {
         let read = load(&self.flags, &self.inline).and_then(|config| {
-            let scrape = crate::scrape::read(&config)?;
+            crate::scrape::check(&config)?;
             if let Some(tls) = &self.guard.tls {
-                tls.reload().map_err(|error| error.to_string())?;
+                tls.reload().map_err(|error| format!("tls_server_config.{error}"))?;
             }
-            self.scrape.apply(&scrape)?;
+            self.scrape.apply(&config)?;
             Ok(config)
         });
-        let good = match read {
+        let now = self.pipeline.clock.now_ns();
+        let mut reloaded = self.facts.reloaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        reloaded.0 = read.is_ok();
+        self.reloaded.note(read.is_ok(), now);
+        match read {
             Ok(config) => {
+                reloaded.1 = now;
                 *self.facts.config_yaml.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
                     crate::scrape::shown(config.scrape.as_ref());
                 tracing::info!("configuration reloaded");
-                true
+                Ok(())
             }
             Err(error) => {
                 tracing::error!(%error, "configuration not reloaded");
-                false
+                Err(error)
             }
-        };
-        *self.facts.reloaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (good, now);
+        }
     }
 
     /// Stops scraping, drains the doors, flushes the store.

@@ -16,6 +16,7 @@ pub mod listen;
 pub mod scrape;
 pub mod status;
 pub mod tls;
+pub mod yaml;
 
 pub use budget::Budget;
 pub use door::{Receiver, ReceiverOptions};

@@ -57,16 +57,40 @@ impl Door {
     }
 }
 
-/// What a file may say of a door: `9090`, `"10.0.0.1:9090"`, `off` (which YAML reads as false) or `on`.
+/// What a file may say of a door: `9090`, `"10.0.0.1:9090"`, `off` or `on`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "String")]
 pub enum Place {
     /// Whether it listens at all.
     Switch(bool),
     /// A port on the common address.
     Port(u16),
     /// `IP:PORT`.
-    Text(String),
+    Addr(SocketAddr),
+}
+
+impl TryFrom<String> for Place {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" | "false" | "no" => return Ok(Self::Switch(false)),
+            "on" | "true" | "yes" => return Ok(Self::Switch(true)),
+            _ => {}
+        }
+        let port = text.parse().map(Self::Port).ok();
+        let place = port.or_else(|| text.parse().map(Self::Addr).ok());
+        place.ok_or_else(|| format!("{text:?} is no place: write a port from 0 to 65535, IP:PORT, on or off"))
+    }
+}
+
+/// A choice that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorError {
+    /// `--doors`, `doors.loki` or `port_offset`.
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
 }
 
 /// A door that shall listen.
@@ -85,7 +109,7 @@ pub struct Listen {
 pub struct DoorChoice<'a> {
     /// Common address.
     pub ip: IpAddr,
-    /// Added to every default port and to ports without an address.
+    /// Added to every default port; a port that the file names is that port.
     pub port_offset: u16,
     /// Only these doors, when the flag was given.
     pub only: Option<&'a [String]>,
@@ -93,19 +117,26 @@ pub struct DoorChoice<'a> {
     pub places: &'a BTreeMap<String, Place>,
 }
 
+/// The names of all doors.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    DOORS.iter().map(|(_, name, _)| *name)
+}
+
 /// Puts flags and file together.
 ///
 /// # Errors
-/// One sentence when a name, port or address is wrong.
-pub fn choose(choice: &DoorChoice<'_>) -> Result<Vec<Listen>, String> {
-    let known: Vec<&str> = DOORS.iter().map(|(_, name, _)| *name).collect();
-    let unknown =
-        |from: &str, name: &str| format!("{from}: there is no door {name:?}: use {}", known.join(", "));
-    if let Some(name) = choice.only.into_iter().flatten().find(|name| !known.contains(&name.as_str())) {
-        return Err(unknown("--doors", name));
+/// When a name or port is wrong.
+pub fn choose(choice: &DoorChoice<'_>) -> Result<Vec<Listen>, DoorError> {
+    let known = |wanted: &&String| names().any(|name| name == wanted.as_str());
+    let unknown = |field: String| {
+        let known: Vec<&str> = names().collect();
+        DoorError { field, message: format!("there is no such door: use {}", known.join(", ")) }
+    };
+    if let Some(name) = choice.only.into_iter().flatten().find(|name| !known(name)) {
+        return Err(unknown(format!("--doors {name}")));
     }
-    if let Some(name) = choice.places.keys().find(|name| !known.contains(&name.as_str())) {
-        return Err(unknown("doors", name));
+    if let Some(name) = choice.places.keys().find(|name| !known(name)) {
+        return Err(unknown(format!("doors.{name}")));
     }
     let mut doors = Vec::new();
     for (door, name, default_port) in DOORS {
@@ -114,20 +145,19 @@ pub fn choose(choice: &DoorChoice<'_>) -> Result<Vec<Listen>, String> {
             continue;
         }
         let place = choice.places.get(*name);
-        let port = match place {
+        let addr = match place {
             Some(Place::Switch(false)) if !asked => continue,
-            Some(Place::Text(text)) => {
-                let wrong = |_| format!("doors.{name}: {text:?} is not a port, IP:PORT or off");
-                doors.push(Listen { door: *door, addr: text.parse().map_err(wrong)?, named: true });
-                continue;
+            Some(Place::Addr(addr)) => *addr,
+            Some(Place::Port(port)) => (choice.ip, *port).into(),
+            Some(Place::Switch(_)) | None => {
+                let port = default_port.checked_add(choice.port_offset).ok_or_else(|| DoorError {
+                    field: "port_offset".into(),
+                    message: format!("door {name} would listen above port 65535: lower it"),
+                })?;
+                (choice.ip, port).into()
             }
-            Some(Place::Port(port)) => *port,
-            Some(Place::Switch(_)) | None => *default_port,
         };
-        // Port 0 asks the system for a free one, whatever the offset.
-        let port = if port == 0 { Some(0) } else { port.checked_add(choice.port_offset) };
-        let port = port.ok_or_else(|| format!("port_offset: door {name} would listen above port 65535"))?;
-        doors.push(Listen { door: *door, addr: (choice.ip, port).into(), named: asked || place.is_some() });
+        doors.push(Listen { door: *door, addr, named: asked || place.is_some() });
     }
     Ok(doors)
 }
@@ -150,23 +180,26 @@ mod tests {
         });
         match expected {
             Ok(lines) => assert_eq!(got.expect("doors"), lines),
-            Err(part) => assert!(got.as_ref().is_err_and(|error| error.contains(part)), "{got:?}"),
+            Err(part) => {
+                let DoorError { field, message } = got.expect_err(part);
+                assert!(format!("{field}: {message}").contains(part), "{field}: {message}");
+            }
         }
     }
 
     #[test]
     fn flags_and_file_decide_together() {
-        let text = |text: &str| Place::Text(text.to_owned());
+        let place = |text: &str| Place::try_from(text.to_owned()).expect(text);
         check(1, Some(&["loki"]), &[], Ok(&["loki 127.0.0.1:3101 named"]));
         check(
-            0,
-            Some(&["loki", "ui"]),
-            &[("ui", Place::Port(0))],
-            Ok(&["ui 127.0.0.1:0 named", "loki 127.0.0.1:3100 named"]),
+            7,
+            Some(&["loki", "ui", "tempo"]),
+            &[("ui", place("0")), ("loki", place("3100")), ("tempo", place("on"))],
+            Ok(&["ui 127.0.0.1:0 named", "loki 127.0.0.1:3100 named", "tempo 127.0.0.1:3207 named"]),
         );
-        check(0, Some(&["zipkin"]), &[("zipkin", text("10.0.0.1:1"))], Ok(&["zipkin 10.0.0.1:1 named"]));
-        check(0, Some(&["smtp"]), &[], Err("there is no door \"smtp\""));
-        check(0, None, &[("ui", text("nowhere"))], Err("doors.ui"));
+        check(7, Some(&["zipkin"]), &[("zipkin", place("10.0.0.1:1"))], Ok(&["zipkin 10.0.0.1:1 named"]));
+        check(0, Some(&["smtp"]), &[], Err("--doors smtp: there is no such door: use ui, "));
+        check(0, None, &[("lokki", place("off"))], Err("doors.lokki: there is no such door"));
         check(60_000, None, &[], Err("above port 65535"));
     }
 

@@ -1,25 +1,22 @@
-//! The one YAML file. Unknown keys are errors that name the line; `global` and `scrape_configs` have Prometheus' own
-//! syntax and are read by `receive`.
+//! The one YAML file: its keys. `global`, `scrape_configs` and `otlp` have Prometheus' own syntax; a key that nobody
+//! knows is an error.
 
 use super::doors::Place;
 use super::units::{Bytes, Millis};
+use receive::scrape::{GlobalConfig, OtlpConfig, ScrapeConfig};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// Largest configuration file, in bytes.
-pub const CONFIG_BYTES_MAX: usize = 4 << 20;
-
 /// The file's keys; each is optional, flags and environment win over it.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct File {
     /// Data directory.
     pub data: Option<PathBuf>,
     /// Address that all doors share.
-    pub listen: Option<IpAddr>,
+    pub listen: Option<Address>,
     /// Added to every default port.
     pub port_offset: Option<u16>,
     /// Door name to port, `IP:PORT` or `off`.
@@ -37,18 +34,32 @@ pub struct File {
     /// Query limits.
     pub query: Query,
     /// OTLP metrics as series.
-    pub otlp: Otlp,
+    pub otlp: OtlpConfig,
     /// Ingest limits.
     pub limits: Limits,
     /// Prometheus' `global`.
-    pub global: Option<IgnoredAny>,
+    pub global: GlobalConfig,
     /// Prometheus' `scrape_configs`.
-    pub scrape_configs: Option<IgnoredAny>,
+    pub scrape_configs: Option<Vec<ScrapeConfig>>,
+}
+
+/// An IP address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Address(pub IpAddr);
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |_| format!("{text:?} is no IP address: write it like 127.0.0.1, 0.0.0.0 or ::1");
+        text.parse().map(Self).map_err(wrong)
+    }
 }
 
 /// Unlimited unless set.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Retention {
     /// Older data is dropped.
     pub time: Option<Millis>,
@@ -58,7 +69,7 @@ pub struct Retention {
 
 /// When the write-ahead log is synced.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Wal {
     /// `always` (before every answer) or `interval`.
     pub sync: Option<Sync>,
@@ -80,7 +91,7 @@ pub enum Sync {
 
 /// Query limits.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Query {
     /// Longest evaluation.
     pub timeout: Option<Millis>,
@@ -90,19 +101,9 @@ pub struct Query {
     pub lookback: Option<Millis>,
 }
 
-/// OTLP metrics as series.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Otlp {
-    /// Prometheus' names: `UnderscoreEscapingWithSuffixes`, `NoUTF8EscapingWithSuffixes`, ...
-    pub translation_strategy: Option<String>,
-    /// Resource attributes that become labels of every series.
-    pub promote_resource_attributes: Vec<String>,
-}
-
 /// Ingest limits.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Limits {
     /// Largest request body.
     pub request_bytes: Option<Bytes>,
@@ -116,23 +117,15 @@ pub struct Limits {
     pub memory_bytes: Option<Bytes>,
 }
 
-/// Reads the file's text.
-///
-/// # Errors
-/// The parser's message with line, column and the offending line.
-pub fn parse(text: &str) -> Result<File, String> {
-    if text.len() > CONFIG_BYTES_MAX {
-        return Err(format!("the file has {} bytes, at most {CONFIG_BYTES_MAX} are read", text.len()));
-    }
-    if text.trim().is_empty() {
-        return Ok(File::default());
-    }
-    serde_saphyr::from_str(text).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use receive::yaml::Document;
+
+    fn parse(text: &str) -> Result<File, String> {
+        let document = Document::parse(text).map_err(|mistake| mistake.to_string())?;
+        document.read(&[]).map(|(file, _)| file).map_err(|mistakes| mistakes[0].to_string())
+    }
 
     #[test]
     fn every_section_is_read() {
@@ -156,14 +149,37 @@ mod tests {
 
     #[test]
     fn mistakes_name_their_line_and_the_fix() {
-        for (text, parts) in [
-            ("data: x\nretenton: {}\n", ["retenton", "line 2"]),
-            ("retention:\n  time: soon\n", ["15d", "line 2"]),
-            ("limits: {request_bytes: 1XB}\n", ["50GB", "line 1"]),
-            ("wal: {sync: never}\n", ["interval", "line 1"]),
+        for (text, expected) in [
+            (
+                "data: x\nretenton: {}\n",
+                "line 2, column 1: retenton: there is no such key: did you mean retention?",
+            ),
+            (
+                "retention:\n  time: soon\n",
+                "line 2, column 9: retention.time: \"soon\" is no duration: write it like 15d, 1h30m, 30s or 100ms",
+            ),
+            (
+                "limits: {request_bytes: 1XB}\n",
+                "line 1, column 25: limits.request_bytes: \"1XB\" is no size: write it like 50GB, 512MiB or 1000000",
+            ),
+            ("wal: {sync: never}\n", "line 1, column 13: wal.sync: \"never\" is none of always, interval"),
+            (
+                "doors: {ui: 99999}\n",
+                "line 1, column 13: doors.ui: \"99999\" is no place: write a port from 0 to 65535, IP:PORT, on or off",
+            ),
+            (
+                "listen: localhost\n",
+                "line 1, column 9: listen: \"localhost\" is no IP address: write it like 127.0.0.1, 0.0.0.0 or ::1",
+            ),
+            ("data: a\ndata: b\n", "line 2, column 1: data: is written twice (first in line 1): remove one"),
+            ("- a\n", "line 1, column 1: must be a mapping: write `key: value` lines below it"),
+            (
+                "query: {samples_max: -1}\n",
+                "line 1, column 22: query.samples_max: must be a whole number from 0 to",
+            ),
         ] {
             let error = parse(text).expect_err(text);
-            assert!(parts.iter().all(|part| error.contains(part)), "{text:?}: {error}");
+            assert!(error.starts_with(expected), "{text:?}: {error}");
         }
     }
 }

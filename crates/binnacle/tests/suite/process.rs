@@ -73,6 +73,22 @@ async fn sighup_reloads_what_is_right_and_keeps_the_old_when_it_is_wrong() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(pools().await.contains("third"));
+    let door = server.door("prometheus");
+    write(&server.dir, "binnacle.yml", &job("fourth"));
+    let done = post(door, "/-/reload", &[], b"").await;
+    assert!(done.status == 200 && pools().await.contains("fourth"), "{}", done.text());
+    write(&server.dir, "binnacle.yml", &format!("{}nonsense: 1\n", job("fifth")));
+    let failed = post(server.door("ui"), "/-/reload", &[], b"").await;
+    assert!(
+        failed.status == 500 && failed.text().contains("nonsense: there is no such key"),
+        "{}",
+        failed.text()
+    );
+    assert!(
+        pools().await.contains("fourth")
+            && server.metric("binnacle_config_last_reload_successful ").await == 0.0
+    );
+    assert_eq!(post(door, "/-/quit", &[], b"").await.status, 403);
 }
 
 #[tokio::test]
@@ -143,7 +159,8 @@ async fn a_deploy_that_the_command_line_reports_is_a_change() {
     ];
     for _ in 0..2 {
         let (code, stdout, stderr) = run(&add).await;
-        assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", "noted: payments 1.4.2\n"));
+        let noted = "change deploy-7 noted: payments 1.4.2\n";
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, noted, ""));
     }
     let (code, stdout, stderr) =
         run(&["--server", &address, "-o", "json", "changes", "--service", "payments"]).await;
@@ -157,6 +174,6 @@ async fn a_deploy_that_the_command_line_reports_is_a_change() {
     );
     assert!(stdout.contains("\"1.4.2\"") && stdout.contains("\"shop\""), "{stdout}");
     let (code, _, stderr) = run(&["--server", &address, "changes", "add", "payments", "--kind", "odd"]).await;
-    assert!(code == 1 && stderr.starts_with("error: ") && stderr.contains("odd"), "{code} {stderr}");
+    assert!(code == 2 && stderr.starts_with("error: ") && stderr.contains("odd"), "{code} {stderr}");
     assert!(!stderr.contains('{'), "a sentence, not JSON: {stderr}");
 }

@@ -126,7 +126,8 @@ impl Files {
 async fn fetch(addr: SocketAddr, tls_config: &str) -> Result<String, String> {
     use crate::scrape::fetch_for_test;
     let text = format!("scrape_configs: [{{job_name: j, scheme: https, tls_config: {tls_config}}}]");
-    let (config, _) = PrometheusConfig::parse(&text).expect("yaml");
+    let document = crate::yaml::Document::parse(&text).expect("yaml");
+    let (config, _) = PrometheusConfig::read(&document).expect("a configuration");
     fetch_for_test(&config.scrape_configs[0], &format!("https://localhost:{}/", addr.port())).await
 }
 
@@ -158,20 +159,70 @@ fn files_that_cannot_serve_tls_are_named() {
     let (ca, cert_file, key_file) = files.make();
     let empty = files.write("empty.pem", "");
     let good = TlsServerConfig { cert_file, key_file, ..TlsServerConfig::default() };
-    let cases = [
-        (TlsServerConfig::default(), "cert_file is missing"),
-        (TlsServerConfig { cert_file: "/no/such.pem".into(), ..good.clone() }, "cert_file /no/such.pem:"),
+    let read = |text: &str| {
+        let document = crate::yaml::Document::parse(text).expect(text);
+        let (read, _): (TlsServerConfig, _) = document.read(&[]).expect(text);
+        TlsServerConfig { cert_file: good.cert_file.clone(), key_file: good.key_file.clone(), ..read }
+    };
+    let with_ca = TlsServerConfig { client_ca_file: Some(ca.clone()), ..good.clone() };
+    for (config, part) in [
+        (TlsServerConfig::default(), "cert_file: is missing"),
+        (
+            TlsServerConfig { cert_file: "/no/such.pem".into(), ..good.clone() },
+            "cert_file: /no/such.pem cannot",
+        ),
         (TlsServerConfig { cert_file: empty, ..good.clone() }, "holds no PEM certificate"),
         (TlsServerConfig { key_file: ca.clone(), ..good.clone() }, "key_file"),
         (TlsServerConfig { cert_file: ca.clone(), ..good.clone() }, "cert_file"),
-        (TlsServerConfig { client_ca_file: Some(ca), ..good.clone() }, "client_auth_type"),
+        (with_ca, "client_auth_type: is missing"),
+        (read("client_auth_type: RequireAndVerifyClientCert"), "client_ca_file: is missing"),
+        (read("client_auth_type: RequestClientCert"), "client_auth_type: is not offered"),
+        (read("client_allowed_sans: [a]"), "client_allowed_sans: is not offered"),
+        (read("min_version: TLS10"), "min_version: is not offered"),
+        (read("{min_version: TLS13, max_version: TLS12}"), "max_version: is below min_version"),
         (
-            TlsServerConfig { client_auth_type: ClientAuth::RequireAndVerifyClientCert, ..good },
-            "client_ca_file",
+            read("cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]"),
+            "cipher_suites: \"TLS_RSA_WITH_RC4_128_SHA\" is not",
         ),
-    ];
-    for (config, part) in cases {
+        (
+            read("{max_version: TLS12, cipher_suites: [TLS_AES_128_GCM_SHA256]}"),
+            "cipher_suites: names no suite",
+        ),
+        (
+            read("curve_preferences: [CurveP521]"),
+            "curve_preferences: \"CurveP521\" is not offered: use CurveP256",
+        ),
+        (read("cert: x"), "cert_file: is set, and cert too"),
+    ] {
         let error = ServerTls::load(config).expect_err(part).to_string();
         assert!(error.contains(part), "{part}: {error}");
     }
+    for text in [
+        "{min_version: TLS12, max_version: TLS13, prefer_server_cipher_suites: true}",
+        "{min_version: TLS12, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384]}",
+        "curve_preferences: [X25519, CurveP256]",
+        "client_auth_type: NoClientCert",
+    ] {
+        assert!(ServerTls::load(read(text)).is_ok(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn versions_suites_and_inline_certificates_count() {
+    let files = Files::new();
+    let (ca, cert, key) = files.make();
+    let text = |path: &Path| platform::files::read_text(path).expect("a file");
+    let config = TlsServerConfig {
+        cert: Some(text(&cert)),
+        key_file: key,
+        min_version: Some(crate::tls::TlsVersion::V13),
+        without_http2: true,
+        ..TlsServerConfig::default()
+    };
+    let served = bench(ListenLimits::default(), Some(ServerTls::load(config).expect("tls"))).await;
+    let inline = serde_json::Value::from(text(&ca));
+    let with = |rest: &str| format!("{{ca: {inline}{rest}}}");
+    assert_eq!(fetch(served.addr, &with("")).await.as_deref(), Ok("hello"));
+    assert_eq!(fetch(served.addr, &with(", min_version: TLS13")).await.as_deref(), Ok("hello"));
+    assert!(fetch(served.addr, &with(", max_version: TLS12")).await.is_err());
 }

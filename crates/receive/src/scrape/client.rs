@@ -3,8 +3,9 @@
 //! One [`Fetcher`] belongs to one target and keeps its connection open between scrapes; nothing is pooled beyond that.
 //! Secrets in files are read at every request, so that they can be rotated.
 
-use super::config::{Authorization, BasicAuth, HttpSdConfig, ScrapeConfig, Secret, TlsConfig};
-use crate::tls::{self, TlsError};
+use super::config::{Authorization, Bad, BasicAuth, HttpSdConfig, ScrapeConfig, Secret, TlsConfig};
+use crate::tls::{self, Pem, TlsError};
+use crate::yaml::redact_url;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -80,8 +81,6 @@ pub(crate) struct ClientSettings {
     follow_redirects: bool,
 }
 
-type Bad = (String, String);
-
 impl ClientSettings {
     pub(crate) fn of_job(config: &ScrapeConfig) -> Result<Self, Bad> {
         let bearer = bearer(config)?;
@@ -96,14 +95,15 @@ impl ClientSettings {
     }
 
     fn build(login: Option<Login>, config: &TlsConfig, follow_redirects: bool) -> Result<Self, Bad> {
-        let fail = |message: String| ("tls_config".to_owned(), message);
+        let fail = |field: &str, message: String| (format!("tls_config.{field}"), message);
         let tls = if *config == TlsConfig::default() {
             None
         } else {
-            Some(Arc::new(client_config(config).map_err(|error| fail(error.to_string()))?))
+            Some(Arc::new(client_config(config).map_err(|error| fail(error.field, error.message))?))
         };
         let server_name = config.server_name.clone().map(ServerName::try_from).transpose();
-        let server_name = server_name.map_err(|_| fail("server_name is not a host name".into()))?;
+        let server_name =
+            server_name.map_err(|_| fail("server_name", "is not a host name: correct it".into()))?;
         Ok(Self { login, tls, server_name, follow_redirects })
     }
 
@@ -174,27 +174,31 @@ fn source(value: Option<&Secret>, file: Option<&PathBuf>) -> Result<Option<Sourc
 }
 
 fn client_config(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
+    let versions = tls::versions(config.min_version, config.max_version)?;
     let builder = ClientConfig::builder_with_provider(tls::provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Config(error.to_string()))?;
-    let roots = match &config.ca_file {
-        Some(path) => tls::roots("ca_file", path)?,
-        None => system_roots().clone(),
+        .with_protocol_versions(&versions)
+        .map_err(|error| TlsError::new("min_version", error.to_string()))?;
+    let roots = match (&config.ca, &config.ca_file) {
+        (None, None) => system_roots().clone(),
+        (ca, file) => Pem::of("ca_file", ca.as_deref(), file.as_deref())?.roots()?,
     };
     let builder = if config.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(insecure::AnyCertificate::default()))
     } else {
         builder.with_root_certificates(roots)
     };
-    match (&config.cert_file, &config.key_file) {
-        (None, None) => Ok(builder.with_no_client_auth()),
-        (Some(cert), Some(key)) => {
-            let (chain, key) = (tls::certificates("cert_file", cert)?, tls::private_key("key_file", key)?);
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| TlsError::Config(format!("cert_file: {error}")))
+    let cert = config.cert.is_some() || config.cert_file.is_some();
+    let key = config.key.is_some() || config.key_file.is_some();
+    match (cert, key) {
+        (false, false) => Ok(builder.with_no_client_auth()),
+        (true, true) => {
+            let cert = Pem::of("cert_file", config.cert.as_deref(), config.cert_file.as_deref())?;
+            let key = config.key.as_ref().map(|key| key.0.as_str());
+            let key = Pem::of("key_file", key, config.key_file.as_deref())?.private_key()?;
+            builder.with_client_auth_cert(cert.certificates()?, key).map_err(|error| cert.wrong(&error))
         }
-        _ => Err(TlsError::Config("cert_file and key_file go together: set both or none".into())),
+        (true, false) => Err(TlsError::new("cert_file", "goes with key_file: set both or none")),
+        (false, true) => Err(TlsError::new("key_file", "goes with cert_file: set both or none")),
     }
 }
 
@@ -240,8 +244,10 @@ impl Fetcher {
         settings: &ClientSettings,
         ask: &Ask<'_>,
     ) -> Result<Fetched, FetchError> {
-        let mut url: Uri =
-            ask.url.parse().map_err(|error| FetchError::Other(format!("URL {:?}: {error}", ask.url)))?;
+        let mut url: Uri = ask
+            .url
+            .parse()
+            .map_err(|error| FetchError::Other(format!("URL {:?}: {error}", redact_url(ask.url))))?;
         let host = url.authority().cloned();
         for _ in 0..=REDIRECTS_MAX {
             let login = if url.authority() == host.as_ref() { settings.authorization()? } else { None };
@@ -252,7 +258,7 @@ impl Fetcher {
             url = next?;
         }
         Err(FetchError::Connect {
-            url: ask.url.into(),
+            url: redact_url(ask.url),
             message: format!("stopped after {REDIRECTS_MAX} redirects"),
         })
     }
@@ -264,7 +270,7 @@ impl Fetcher {
         ask: &Ask<'_>,
         login: Option<HeaderValue>,
     ) -> Result<Response<Incoming>, FetchError> {
-        let fail = |message: String| FetchError::Connect { url: url.to_string(), message };
+        let fail = |message: String| FetchError::Connect { url: redact_url(&url.to_string()), message };
         let origin = origin(url).map_err(fail)?;
         if let Some((to, mut open)) = self.open.take()
             && to == origin.key

@@ -1,13 +1,17 @@
 //! Prometheus' configuration file, as far as scraping goes: `global` and `scrape_configs` in Prometheus' own syntax.
 //!
-//! Types say what may be written; what a job makes of it is in [`super::job`]. Keys that are not here are not errors of
-//! the file, but they are named for whoever asked to read it, so that nothing is dropped in silence.
+//! Types say what may be written; what a job makes of it is in [`super::job`]. Keys that Prometheus has and Binnacle has
+//! no use for are in [`UNUSED`]: they are named for whoever asked to read the file, so that nothing is dropped in silence.
+//! Every other key is a mistake, as it is to Prometheus.
 
 use super::relabel::RelabelConfig;
 use super::units::{PromBytes, PromDuration};
+use crate::tls::TlsVersion;
+use crate::yaml::{Document, Mistake, Unused};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use wire::otlp::MetricsTranslation;
 
 /// Secrets must not appear in logs or API answers.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -28,6 +32,162 @@ pub struct PrometheusConfig {
     pub global: GlobalConfig,
     /// The jobs.
     pub scrape_configs: Vec<ScrapeConfig>,
+    /// How OTLP metrics become series.
+    pub otlp: OtlpConfig,
+}
+
+/// Keys of Prometheus 3.15 that are read over, by the struct they stand in.
+pub const UNUSED: Unused = &[
+    (
+        "PrometheusConfig",
+        &[
+            "runtime",
+            "alerting",
+            "rule_files",
+            "scrape_config_files",
+            "storage",
+            "tracing",
+            "remote_write",
+            "remote_read",
+        ],
+    ),
+    (
+        "GlobalConfig",
+        &[
+            "evaluation_interval",
+            "rule_query_offset",
+            "query_log_file",
+            "scrape_failure_log_file",
+            "keep_dropped_targets",
+            "metric_name_validation_scheme",
+            "metric_name_escaping_scheme",
+            "convert_classic_histograms_to_nhcb",
+            "extra_scrape_metrics",
+        ],
+    ),
+    (
+        "ScrapeConfig",
+        &[
+            "scrape_failure_log_file",
+            "keep_dropped_targets",
+            "metric_name_validation_scheme",
+            "metric_name_escaping_scheme",
+            "convert_classic_histograms_to_nhcb",
+            "extra_scrape_metrics",
+            "native_histogram_bucket_limit",
+            "native_histogram_min_bucket_factor",
+            "oauth2",
+            "enable_http2",
+            "proxy_url",
+            "no_proxy",
+            "proxy_from_environment",
+            "proxy_connect_header",
+            "http_headers",
+            "aws_sd_configs",
+            "azure_sd_configs",
+            "consul_sd_configs",
+            "digitalocean_sd_configs",
+            "docker_sd_configs",
+            "dockerswarm_sd_configs",
+            "ec2_sd_configs",
+            "ecs_sd_configs",
+            "elasticache_sd_configs",
+            "eureka_sd_configs",
+            "gce_sd_configs",
+            "hetzner_sd_configs",
+            "ionos_sd_configs",
+            "kubernetes_sd_configs",
+            "kuma_sd_configs",
+            "lightsail_sd_configs",
+            "linode_sd_configs",
+            "marathon_sd_configs",
+            "msk_sd_configs",
+            "nerve_sd_configs",
+            "nomad_sd_configs",
+            "oci_sd_configs",
+            "openstack_sd_configs",
+            "outscale_sd_configs",
+            "ovhcloud_sd_configs",
+            "puppetdb_sd_configs",
+            "rds_sd_configs",
+            "scaleway_sd_configs",
+            "serverset_sd_configs",
+            "stackit_sd_configs",
+            "triton_sd_configs",
+            "uyuni_sd_configs",
+            "vultr_sd_configs",
+        ],
+    ),
+    (
+        "HttpSdConfig",
+        &[
+            "bearer_token",
+            "bearer_token_file",
+            "oauth2",
+            "enable_http2",
+            "proxy_url",
+            "no_proxy",
+            "proxy_from_environment",
+            "proxy_connect_header",
+            "http_headers",
+        ],
+    ),
+    ("BasicAuth", &["username_ref", "password_ref"]),
+    ("Authorization", &["credentials_ref"]),
+    ("TlsConfig", &["ca_ref", "cert_ref", "key_ref"]),
+    ("OtlpConfig", &["label_name_underscore_sanitization", "label_name_preserve_multiple_underscores"]),
+];
+
+/// `otlp`.
+#[expect(clippy::struct_excessive_bools, reason = "the shape of Prometheus' configuration")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct OtlpConfig {
+    /// `UnderscoreEscapingWithSuffixes` when absent.
+    pub translation_strategy: Option<String>,
+    /// Resource attributes that become labels of every series.
+    pub promote_resource_attributes: Vec<String>,
+    /// All of them do, but the ignored ones.
+    pub promote_all_resource_attributes: bool,
+    /// Exceptions from promoting all.
+    pub ignore_resource_attributes: Vec<String>,
+    /// `service.*` stay in `target_info`.
+    pub keep_identifying_resource_attributes: bool,
+    /// Histograms become native ones with custom bounds.
+    pub convert_histograms_to_nhcb: bool,
+    /// The scope becomes `otel_scope_*` labels.
+    pub promote_scope_metadata: bool,
+}
+
+impl OtlpConfig {
+    /// The switches as the decoder takes them.
+    ///
+    /// # Errors
+    /// For a strategy that does not exist, and attributes both promoted by name and all together.
+    pub fn translation(&self) -> Result<MetricsTranslation, ConfigError> {
+        let fail = |field: &str, message: String| ConfigError { field: format!("otlp.{field}"), message };
+        if self.promote_all_resource_attributes && !self.promote_resource_attributes.is_empty() {
+            let message = "goes without promote_all_resource_attributes: keep one of the two".into();
+            return Err(fail("promote_resource_attributes", message));
+        }
+        if !self.promote_all_resource_attributes && !self.ignore_resource_attributes.is_empty() {
+            let message = "needs promote_all_resource_attributes: true".into();
+            return Err(fail("ignore_resource_attributes", message));
+        }
+        let strategy = self.translation_strategy.as_deref().filter(|name| !name.is_empty());
+        let strategy = strategy.map(str::parse).transpose();
+        let strategy =
+            strategy.map_err(|error: wire::WireError| fail("translation_strategy", error.to_string()))?;
+        Ok(MetricsTranslation {
+            strategy: strategy.unwrap_or_default(),
+            promote_resource_attributes: self.promote_resource_attributes.clone(),
+            promote_all_resource_attributes: self.promote_all_resource_attributes,
+            ignore_resource_attributes: self.ignore_resource_attributes.clone(),
+            keep_identifying_resource_attributes: self.keep_identifying_resource_attributes,
+            convert_histograms_to_nhcb: self.convert_histograms_to_nhcb,
+            promote_scope_metadata: self.promote_scope_metadata,
+        })
+    }
 }
 
 /// `global`.
@@ -248,6 +408,16 @@ pub struct TlsConfig {
     pub cert_file: Option<PathBuf>,
     /// Its key, PEM.
     pub key_file: Option<PathBuf>,
+    /// The authorities themselves.
+    pub ca: Option<String>,
+    /// The certificate itself.
+    pub cert: Option<String>,
+    /// The key itself.
+    pub key: Option<Secret>,
+    /// TLS 1.2 when absent.
+    pub min_version: Option<TlsVersion>,
+    /// TLS 1.3 when absent.
+    pub max_version: Option<TlsVersion>,
     /// The name expected in the server's certificate, instead of the host.
     pub server_name: Option<String>,
     /// Accepts any certificate.
@@ -322,81 +492,101 @@ pub struct DnsSdConfig {
 
 /// What is wrong with a configuration, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// Not YAML, or a value of the wrong type; the message has line and column.
-    #[error("{0}")]
-    Syntax(String),
-    /// A value that cannot be right.
-    #[error("job {job:?}: {field}: {message}")]
-    Job {
-        /// Its `job_name`.
-        job: String,
-        /// `relabel_configs[2]`, ...
-        field: String,
-        /// What is wrong and what to write instead.
-        message: String,
-    },
+#[error("{field}: {message}")]
+pub struct ConfigError {
+    /// `scrape_configs[0].relabel_configs[2].regex`, ...
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
 }
 
+/// A value of a job that cannot be right: its field inside of the job, and the message.
+pub(crate) type Bad = (String, String);
+
 impl PrometheusConfig {
-    /// Reads a Prometheus configuration file's text. The second part names each key that was read over, as
-    /// `scrape_configs[0].kubernetes_sd_configs`.
+    /// Reads a Prometheus configuration document; the second part names each key that was read over.
     ///
     /// # Errors
-    /// [`ConfigError::Syntax`] with line and column.
-    pub fn parse(text: &str) -> Result<(Self, Vec<String>), ConfigError> {
-        let mut ignored = Vec::new();
-        let parsed = serde_saphyr::with_deserializer_from_str(text, |from| {
-            serde_ignored::deserialize(from, |path| ignored.push(path_of(&path)))
-        });
-        let config = parsed.map_err(|error| ConfigError::Syntax(error.to_string()))?;
-        Ok((config, ignored))
+    /// Every unknown key, and the first value of the wrong shape.
+    pub fn read(document: &Document) -> Result<(Self, Vec<Mistake>), Vec<Mistake>> {
+        document.read(UNUSED)
     }
 
     /// Makes relative paths relative to `dir`, where the file stands, as Prometheus does.
     pub fn resolve_paths(&mut self, dir: &Path) {
-        for job in &mut self.scrape_configs {
-            job.resolve_paths(dir);
+        for (_, path) in self.paths() {
+            *path = dir.join(&*path);
         }
+    }
+
+    /// The files with secrets and certificates that jobs name and nobody can open. A running server reads them at every
+    /// request, so that they may come and go; whoever checks a configuration wants to know.
+    #[must_use]
+    pub fn unreadable_files(&mut self) -> Vec<ConfigError> {
+        let mut missing = Vec::new();
+        for (field, path) in self.paths() {
+            if field.contains(".file_sd_configs[") {
+                continue;
+            }
+            if let Err(error) = platform::files::read(path) {
+                let message = format!(
+                    "{} cannot be read ({}): name a file that is there",
+                    path.display(),
+                    cause(&error)
+                );
+                missing.push(ConfigError { field, message });
+            }
+        }
+        missing
+    }
+
+    /// Every path in the configuration, and its field.
+    fn paths(&mut self) -> Vec<(String, &mut PathBuf)> {
+        let jobs = self.scrape_configs.iter_mut().enumerate();
+        jobs.flat_map(|(at, job)| job.paths(&format!("scrape_configs[{at}]"))).collect()
     }
 }
 
 impl ScrapeConfig {
-    /// Makes relative paths relative to `dir`.
-    pub fn resolve_paths(&mut self, dir: &Path) {
-        let mut paths: Vec<&mut PathBuf> = Vec::new();
-        paths.extend(self.bearer_token_file.as_mut());
-        paths.extend(self.file_sd_configs.iter_mut().flat_map(|config| config.files.iter_mut()));
-        let clients = self.http_sd_configs.iter_mut();
-        let parts = clients.map(|sd| (&mut sd.basic_auth, &mut sd.authorization, &mut sd.tls_config));
-        let own = (&mut self.basic_auth, &mut self.authorization, &mut self.tls_config);
-        for (basic, authorization, tls) in parts.chain([own]) {
-            for basic in basic.iter_mut() {
-                paths.extend(basic.username_file.as_mut());
-                paths.extend(basic.password_file.as_mut());
-            }
-            paths.extend(
-                authorization.iter_mut().filter_map(|authorization| authorization.credentials_file.as_mut()),
-            );
-            paths.extend([&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter().flatten());
+    fn paths(&mut self, job: &str) -> Vec<(String, &mut PathBuf)> {
+        let mut paths = Vec::new();
+        paths.extend(self.bearer_token_file.as_mut().map(|path| (format!("{job}.bearer_token_file"), path)));
+        for (at, config) in self.file_sd_configs.iter_mut().enumerate() {
+            let files = config.files.iter_mut().enumerate();
+            paths.extend(files.map(|(n, path)| (format!("{job}.file_sd_configs[{at}].files[{n}]"), path)));
         }
-        for path in paths {
-            *path = dir.join(&*path);
+        paths.extend(client_paths(job, &mut self.basic_auth, &mut self.authorization, &mut self.tls_config));
+        for (at, sd) in self.http_sd_configs.iter_mut().enumerate() {
+            let owner = format!("{job}.http_sd_configs[{at}]");
+            paths.extend(client_paths(&owner, &mut sd.basic_auth, &mut sd.authorization, &mut sd.tls_config));
         }
+        paths
     }
 }
 
-fn path_of(path: &serde_ignored::Path<'_>) -> String {
-    use serde_ignored::Path;
-    match path {
-        Path::Root => String::new(),
-        Path::Seq { parent, index } => format!("{}[{index}]", path_of(parent)),
-        Path::Map { parent, key } => match path_of(parent) {
-            parent if parent.is_empty() => key.clone(),
-            parent => format!("{parent}.{key}"),
-        },
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
-            path_of(parent)
-        }
+fn client_paths<'a>(
+    owner: &str,
+    basic: &'a mut Option<BasicAuth>,
+    authorization: &'a mut Option<Authorization>,
+    tls: &'a mut TlsConfig,
+) -> Vec<(String, &'a mut PathBuf)> {
+    let mut paths: Vec<(&str, Option<&mut PathBuf>)> = Vec::new();
+    if let Some(basic) = basic {
+        paths.push(("basic_auth.username_file", basic.username_file.as_mut()));
+        paths.push(("basic_auth.password_file", basic.password_file.as_mut()));
     }
+    if let Some(authorization) = authorization {
+        paths.push(("authorization.credentials_file", authorization.credentials_file.as_mut()));
+    }
+    paths.push(("tls_config.ca_file", tls.ca_file.as_mut()));
+    paths.push(("tls_config.cert_file", tls.cert_file.as_mut()));
+    paths.push(("tls_config.key_file", tls.key_file.as_mut()));
+    let named = |(field, path): (&str, Option<&'a mut PathBuf>)| Some((format!("{owner}.{field}"), path?));
+    paths.into_iter().filter_map(named).collect()
+}
+
+/// What the operating system says, without its number.
+pub(crate) fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

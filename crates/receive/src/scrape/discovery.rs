@@ -3,10 +3,11 @@
 //! A source that fails keeps what it found before; the failure is logged and counted.
 
 use super::client::{Ask, ClientSettings, Fetcher};
-use super::config::{DnsSdConfig, FileSdConfig, HttpSdConfig, ScrapeConfig, StaticConfig};
+use super::config::{Bad, DnsSdConfig, FileSdConfig, HttpSdConfig, ScrapeConfig, StaticConfig};
 use super::dns::{Found, Kind, RESOLV_CONF, Resolver};
 use super::job::check_labels;
 use super::relabel::LabelMap;
+use crate::yaml::{Document, Mistake, redact_url};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +50,6 @@ pub(crate) enum Records {
     /// Names with a port of their own, or this one.
     Named { kind: Kind, port: u16 },
 }
-
-type Bad = (String, String);
 
 impl Discovery {
     /// The sources of a job.
@@ -127,7 +126,7 @@ fn of_files(config: &FileSdConfig) -> Result<Discovery, String> {
         let known =
             file.extension().is_some_and(|end| ["json", "yml", "yaml"].iter().any(|known| end == *known));
         if !known {
-            return Err(format!("{} does not end in .json, .yml or .yaml", file.display()));
+            return Err(format!("{} does not end in .json, .yml or .yaml: rename it", file.display()));
         }
         if file.parent().is_some_and(|dir| dir.to_string_lossy().contains('*')) {
             return Err(format!("{}: only the last part of a path may hold *", file.display()));
@@ -142,7 +141,7 @@ fn of_files(config: &FileSdConfig) -> Result<Discovery, String> {
 
 fn of_http(config: &HttpSdConfig) -> Result<Discovery, Bad> {
     if !config.url.starts_with("http://") && !config.url.starts_with("https://") {
-        return Err(("url".into(), format!("{:?} is not an http or https URL", config.url)));
+        return Err(("url".into(), format!("{:?} is not an http or https URL", redact_url(&config.url))));
     }
     let every =
         config.refresh_interval.map_or(HTTP_REFRESH, |every| Duration::from_millis(every.ms.max(1_000)));
@@ -158,15 +157,21 @@ fn of_dns(config: &DnsSdConfig) -> Result<Discovery, Bad> {
         return Err(("names".into(), "is empty: write the names to look up".into()));
     }
     let kind = config.kind.as_deref().unwrap_or("SRV").to_ascii_uppercase();
-    let port =
-        config.port.ok_or_else(|| ("port".to_owned(), format!("is missing: {kind} records carry none")));
+    let port = config
+        .port
+        .ok_or_else(|| ("port".to_owned(), format!("is missing: {kind} records carry none, write it")));
     let records = match kind.as_str() {
         "A" => Records::Address { v6: false, port: port? },
         "AAAA" => Records::Address { v6: true, port: port? },
         "MX" => Records::Named { kind: Kind::Mx, port: port? },
         "NS" => Records::Named { kind: Kind::Ns, port: port? },
         "SRV" => Records::Named { kind: Kind::Srv, port: 0 },
-        _ => return Err(("type".into(), format!("{kind:?} is none of SRV, A, AAAA, MX and NS"))),
+        _ => {
+            return Err((
+                "type".into(),
+                format!("{kind:?} is none of SRV, A, AAAA, MX and NS: write one of them"),
+            ));
+        }
     };
     let every =
         config.refresh_interval.map_or(DNS_REFRESH, |every| Duration::from_millis(every.ms.max(1_000)));
@@ -180,8 +185,10 @@ fn read_files(files: &[PathBuf]) -> Result<Vec<Group>, String> {
         let text = platform::files::read_text(&file).map_err(|error| at(error.to_string()))?;
         let configs: Vec<StaticConfig> = match file.extension().is_some_and(|end| end == "json") {
             true => serde_json::from_str(&text).map_err(|error| at(error.to_string()))?,
-            false if text.trim().is_empty() => Vec::new(),
-            false => serde_saphyr::from_str(&text).map_err(|error| at(error.to_string()))?,
+            false => {
+                let document = Document::parse(&text).map_err(|mistake| at(mistake.to_string()))?;
+                document.read(&[]).map_err(|mistakes| at(first(&mistakes)))?.0
+            }
         };
         for config in &configs {
             check_labels(&config.labels).map_err(at)?;
@@ -189,6 +196,10 @@ fn read_files(files: &[PathBuf]) -> Result<Vec<Group>, String> {
         }
     }
     Ok(groups)
+}
+
+fn first(mistakes: &[Mistake]) -> String {
+    mistakes.first().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The files that `pattern` names; a plain path names itself, whether it exists or not.
@@ -243,7 +254,7 @@ async fn fetch(url: &str, settings: &ClientSettings) -> Result<Vec<Group>, Strin
     for config in &configs {
         check_labels(&config.labels)?;
     }
-    Ok(configs.iter().map(|config| group_of(config, [("__meta_url", url)])).collect())
+    Ok(configs.iter().map(|config| group_of(config, [("__meta_url", &redact_url(url))])).collect())
 }
 
 async fn look_up(names: &[String], records: Records) -> Result<Vec<Group>, String> {

@@ -1,11 +1,12 @@
 //! A checked scrape job: defaults filled in, rules compiled, limits decided. Errors name job, field and fix.
 
 use super::client::ClientSettings;
-use super::config::{ConfigError, GlobalConfig, ScrapeConfig, ScrapeProtocol};
+use super::config::{Bad, ConfigError, GlobalConfig, ScrapeConfig, ScrapeProtocol};
 use super::discovery::Discovery;
 use super::relabel::{RelabelConfig, Rule};
 use super::units::PromDuration;
-use std::collections::{BTreeMap, HashSet};
+use crate::yaml::redact_url;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Jobs of one configuration.
@@ -48,54 +49,58 @@ pub(crate) struct Limits {
 /// # Errors
 /// The first job and field that cannot work.
 pub(crate) fn compile_all(global: &GlobalConfig, configs: &[ScrapeConfig]) -> Result<Vec<Job>, ConfigError> {
-    let mut names = HashSet::new();
+    check_global(global)
+        .map_err(|(field, message)| ConfigError { field: format!("global.{field}"), message })?;
+    let mut names = HashMap::new();
     let mut jobs = Vec::new();
     for (at, config) in configs.iter().enumerate() {
-        let fail = |field: &str, message: String| ConfigError::Job {
-            job: config.job_name.clone(),
-            field: field.into(),
-            message,
-        };
+        let fail =
+            |(field, message): Bad| ConfigError { field: format!("scrape_configs[{at}].{field}"), message };
+        let bad = |message: String| fail(("job_name".into(), message));
         if config.job_name.is_empty() {
-            return Err(fail(
-                &format!("scrape_configs[{at}].job_name"),
-                "is empty: give the job a name".into(),
-            ));
+            return Err(bad("is missing: give the job a name".into()));
         }
-        if !names.insert(&config.job_name) {
-            return Err(fail("job_name", "is used by two jobs: rename one of them".into()));
+        if let Some(first) = names.insert(&config.job_name, at) {
+            let name = &config.job_name;
+            return Err(bad(format!(
+                "{name:?} is the name of scrape_configs[{first}] too: rename one of them"
+            )));
         }
         if jobs.len() >= JOBS_MAX {
-            return Err(fail("job_name", format!("is job number {at}; at most {JOBS_MAX} are run")));
+            return Err(bad(format!("is job number {at}; at most {JOBS_MAX} are run")));
         }
-        jobs.push(compile(global, config).map_err(|(field, message)| fail(&field, message))?);
+        jobs.push(compile(global, config).map_err(fail)?);
     }
     Ok(jobs)
 }
 
-type Bad = (String, String);
+fn check_global(global: &GlobalConfig) -> Result<(), Bad> {
+    check_protocols(global.scrape_protocols.as_deref())?;
+    if let Some(timeout) = global.scrape_timeout
+        && timeout > global.scrape_interval
+    {
+        return Err(("scrape_timeout".into(), too_long(timeout, global.scrape_interval)));
+    }
+    Ok(())
+}
 
 fn compile(global: &GlobalConfig, config: &ScrapeConfig) -> Result<Job, Bad> {
     let interval =
         config.scrape_interval.filter(|interval| interval.ms > 0).unwrap_or(global.scrape_interval);
     let timeout = timeout_of(global, config, interval)?;
     if !matches!(config.scheme.as_str(), "http" | "https") {
-        return Err(("scheme".into(), format!("{:?} is neither http nor https", config.scheme)));
+        return Err((
+            "scheme".into(),
+            format!("{:?} is neither http nor https: write one of them", config.scheme),
+        ));
     }
+    check_protocols(config.scrape_protocols.as_deref())?;
     let native = config.scrape_native_histograms.unwrap_or(global.scrape_native_histograms);
     let classic = config.always_scrape_classic_histograms.or(config.scrape_classic_histograms);
     let protocols = config.scrape_protocols.clone().or_else(|| global.scrape_protocols.clone());
     let body = config.body_size_limit.unwrap_or(global.body_size_limit).bytes;
     let or = |own: u64, global: u64| if own > 0 { own } else { global };
-    for (at, group) in config.static_configs.iter().enumerate() {
-        check_labels(&group.labels).map_err(|message| (format!("static_configs[{at}].labels"), message))?;
-        if let Some(target) = group.targets.iter().find(|target| target.contains('/')) {
-            let message = format!(
-                "{target:?} is not a valid hostname: write host:port; scheme and metrics_path are fields"
-            );
-            return Err((format!("static_configs[{at}].targets"), message));
-        }
-    }
+    check_targets(config)?;
     Ok(Job {
         interval,
         timeout,
@@ -118,6 +123,35 @@ fn compile(global: &GlobalConfig, config: &ScrapeConfig) -> Result<Job, Bad> {
     })
 }
 
+fn check_targets(config: &ScrapeConfig) -> Result<(), Bad> {
+    for (at, group) in config.static_configs.iter().enumerate() {
+        check_labels(&group.labels).map_err(|message| (format!("static_configs[{at}].labels"), message))?;
+        if let Some(n) = group.targets.iter().position(|target| target.is_empty() || target.contains('/')) {
+            let message = format!(
+                "{:?} is not a valid hostname: write host:port; scheme and metrics_path are fields",
+                redact_url(&group.targets[n])
+            );
+            return Err((format!("static_configs[{at}].targets[{n}]"), message));
+        }
+    }
+    Ok(())
+}
+
+fn check_protocols(protocols: Option<&[ScrapeProtocol]>) -> Result<(), Bad> {
+    let fail = |message: &str| Err(("scrape_protocols".to_owned(), message.to_owned()));
+    match protocols {
+        Some([]) => fail("is empty: name at least one format, or remove it"),
+        Some(list) if (1..list.len()).any(|at| list[..at].contains(&list[at])) => {
+            fail("names a format twice: remove one")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_long(timeout: PromDuration, interval: PromDuration) -> String {
+    format!("{timeout} is greater than the scrape interval {interval}: shorten it")
+}
+
 fn timeout_of(
     global: &GlobalConfig,
     config: &ScrapeConfig,
@@ -128,8 +162,7 @@ fn timeout_of(
     }
     if let Some(timeout) = config.scrape_timeout.filter(|timeout| timeout.ms > 0) {
         if timeout > interval {
-            let message = format!("{timeout} is greater than the scrape interval {interval}: shorten it");
-            return Err(("scrape_timeout".into(), message));
+            return Err(("scrape_timeout".into(), too_long(timeout, interval)));
         }
         return Ok(timeout);
     }
@@ -138,7 +171,7 @@ fn timeout_of(
 
 fn rules(field: &str, configs: &[RelabelConfig]) -> Result<Vec<Rule>, Bad> {
     let compile = |(at, config): (usize, &RelabelConfig)| {
-        config.compile().map_err(|message| (format!("{field}[{at}]"), message))
+        config.compile().map_err(|(inner, message)| (format!("{field}[{at}].{inner}"), message))
     };
     configs.iter().enumerate().map(compile).collect()
 }

@@ -106,16 +106,16 @@ impl RelabelConfig {
     /// Checks and compiles the rule.
     ///
     /// # Errors
-    /// A sentence that names the field; in Prometheus' words where it has some.
-    pub fn compile(&self) -> Result<Rule, String> {
+    /// The field and a sentence about it; in Prometheus' words where it has some.
+    pub fn compile(&self) -> Result<Rule, (&'static str, String)> {
         let name = self.action.to_ascii_lowercase();
         let Some((_, action)) = ACTIONS.iter().find(|(known, _)| *known == name) else {
-            return Err(format!("unknown relabel action {:?}", self.action));
+            let known: Vec<&str> = ACTIONS.iter().map(|(known, _)| *known).collect();
+            let message = format!("unknown relabel action {:?}: use {}", self.action, known.join(", "));
+            return Err(("action", message));
         };
-        let regex = RegexBuilder::new(&format!("^(?s:{})$", self.regex))
-            .size_limit(REGEX_BYTES_MAX)
-            .build()
-            .map_err(|error| format!("regex {:?}: {error}", self.regex))?;
+        let regex = RegexBuilder::new(&format!("^(?s:{})$", self.regex)).size_limit(REGEX_BYTES_MAX).build();
+        let regex = regex.map_err(|error| ("regex", format!("{:?}: {}", self.regex, reason(&error))))?;
         self.validate(&name, *action)?;
         Ok(Rule {
             action: *action,
@@ -128,38 +128,59 @@ impl RelabelConfig {
         })
     }
 
-    fn validate(&self, name: &str, action: Action) -> Result<(), String> {
+    fn validate(&self, name: &str, action: Action) -> Result<(), (&'static str, String)> {
         use Action::{
             DropEqual, HashMod, KeepEqual, LabelDrop, LabelKeep, LabelMap, Lowercase, Replace, Uppercase,
         };
         let usual = Self::default();
         if action == HashMod && self.modulus == 0 {
-            return Err("relabel configuration for hashmod requires non-zero modulus".into());
+            let message = "relabel configuration for hashmod requires non-zero modulus: write how many parts";
+            return Err(("modulus", message.into()));
         }
         let writes = matches!(action, Replace | HashMod | Lowercase | Uppercase | KeepEqual | DropEqual);
         if writes && self.target_label.is_empty() {
-            return Err(format!("relabel configuration for {name} action requires 'target_label' value"));
+            let message = format!("relabel configuration for {name} action requires 'target_label' value");
+            return Err(("target_label", message));
         }
         if matches!(action, Lowercase | Uppercase | KeepEqual | DropEqual)
             && self.replacement != usual.replacement
         {
-            return Err(format!("'replacement' can not be set for {name} action"));
+            return Err((
+                "replacement",
+                format!("'replacement' can not be set for {name} action: remove it"),
+            ));
         }
         if action == LabelMap && self.replacement.is_empty() {
-            return Err(format!("{:?} is invalid 'replacement' for {name} action", self.replacement));
+            let message = format!("{:?} is invalid 'replacement' for {name} action", self.replacement);
+            return Err(("replacement", message));
         }
         let plain =
             self.modulus == 0 && self.separator == usual.separator && self.replacement == usual.replacement;
         if matches!(action, KeepEqual | DropEqual) && !(plain && self.regex == usual.regex) {
-            return Err(format!(
+            let message = format!(
                 "{name} action requires only 'source_labels' and `target_label`, and no other fields"
-            ));
+            );
+            return Err(("action", message));
         }
         let lone = plain && self.source_labels.is_empty() && self.target_label.is_empty();
         if matches!(action, LabelDrop | LabelKeep) && !lone {
-            return Err(format!("{name} action requires only 'regex', and no other fields"));
+            return Err(("action", format!("{name} action requires only 'regex', and no other fields")));
         }
         Ok(())
+    }
+}
+
+/// The last line of a parser's report: what is wrong, without the expression drawn again.
+fn reason(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => {
+            format!("takes more than {REGEX_BYTES_MAX} bytes of memory: shorten it")
+        }
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            format!("{}: correct it", last.trim_start_matches("error: "))
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use super::series::labels_of;
 use super::{ConfigError, Health, PrometheusConfig, ScrapeManager};
 use crate::listen::{ListenLimits, serve_listener};
+use crate::yaml::{Document, Mistake};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -101,6 +102,17 @@ async fn answer(State(page): State<Page>, request: Request) -> Response {
 
 const TEXT: &str = "text/plain; version=0.0.4";
 
+/// The configuration, and the fields that are not used.
+fn read(text: &str) -> Result<(PrometheusConfig, Vec<String>), ConfigError> {
+    let document = Document::parse(text).expect("yaml");
+    let read = PrometheusConfig::read(&document);
+    let (config, unused) = read.map_err(|mistakes| {
+        let Mistake { field, message, .. } = mistakes[0].clone();
+        ConfigError { field, message }
+    })?;
+    Ok((config, unused.into_iter().map(|mistake| mistake.field).collect()))
+}
+
 struct Bench {
     page: Page,
     addr: SocketAddr,
@@ -134,9 +146,9 @@ impl Bench {
             "global: {{scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs:\n- job_name: j\n  {}\n",
             extra.trim().replace('\n', "\n  ")
         );
-        let (config, ignored) = PrometheusConfig::parse(&text)?;
+        let (config, unused) = read(&text)?;
         self.manager.apply(&config.global, &config.scrape_configs)?;
-        Ok(ignored)
+        Ok(unused)
     }
 
     fn line(&self, metric: &str, labels: &str, value: &str) -> String {
@@ -255,7 +267,6 @@ params: {module: [http_2xx, second], q: ['a b&c']}
 metrics_path: /probe
 scrape_timeout: 50ms
 basic_auth: {username: ada, password: secret}
-no_such_key: 1
 kubernetes_sd_configs: [{role: pod}]
 relabel_configs:
 - {source_labels: [__address__], regex: 'x:1', action: drop}
@@ -264,7 +275,7 @@ relabel_configs:
 - {target_label: instance, replacement: db}",
         )
         .expect("config");
-    assert_eq!(ignored, ["scrape_configs[0].no_such_key", "scrape_configs[0].kubernetes_sd_configs"]);
+    assert_eq!(ignored, ["scrape_configs[0].kubernetes_sd_configs"]);
     bench.kept.wait("a{instance=\"db\", job=\"j\", module=\"http_2xx\", team=\"shop\"} 1").await;
     let (headers, uri) = bench.page.asked();
     assert_eq!(uri, "/probe?module=icmp&module=second&q=a+b%26c");
@@ -339,38 +350,95 @@ async fn a_configuration_that_cannot_work_names_job_field_and_fix() {
     for (extra, expected) in [
         (
             "scrape_timeout: 1s",
-            "job \"j\": scrape_timeout: 1s is greater than the scrape interval 100ms: shorten it",
+            "scrape_configs[0].scrape_timeout: 1s is greater than the scrape interval 100ms: shorten it",
         ),
-        ("scheme: ftp", "job \"j\": scheme: \"ftp\" is neither http nor https"),
+        ("scheme: ftp", "scrape_configs[0].scheme: \"ftp\" is neither http nor https"),
         (
             "static_configs: [{targets: ['http://a']}]",
-            "job \"j\": static_configs[0].targets: \"http://a\" is not a valid hostname",
+            "scrape_configs[0].static_configs[0].targets[0]: \"http://a\" is not a valid hostname",
         ),
         (
             "relabel_configs: [{action: hashmod, target_label: a}]",
-            "job \"j\": relabel_configs[0]: relabel configuration for hashmod",
+            "scrape_configs[0].relabel_configs[0].modulus: relabel configuration for hashmod",
         ),
         (
             "metric_relabel_configs: [{regex: '(', target_label: a}]",
-            "job \"j\": metric_relabel_configs[0]: regex \"(\"",
+            "scrape_configs[0].metric_relabel_configs[0].regex: \"(\": unclosed group",
         ),
-        ("basic_auth: {username: a}\nbearer_token: b", "job \"j\": authorization: at most one of"),
-        ("tls_config: {cert_file: /x}", "job \"j\": tls_config: cert_file and key_file go together"),
-        ("tls_config: {ca_file: /no/such.pem}", "job \"j\": tls_config: ca_file /no/such.pem"),
+        ("basic_auth: {username: a}\nbearer_token: b", "scrape_configs[0].authorization: at most one of"),
+        (
+            "tls_config: {cert_file: /x}",
+            "scrape_configs[0].tls_config.cert_file: goes with key_file: set both or none",
+        ),
+        (
+            "tls_config: {ca_file: /no/such.pem}",
+            "scrape_configs[0].tls_config.ca_file: /no/such.pem cannot be read (no such file or directory)",
+        ),
         (
             "dns_sd_configs: [{names: [a], type: TXT}]",
-            "job \"j\": dns_sd_configs[0].type: \"TXT\" is none of",
+            "scrape_configs[0].dns_sd_configs[0].type: \"TXT\" is none of",
         ),
-        ("dns_sd_configs: [{names: [a], type: A}]", "job \"j\": dns_sd_configs[0].port: is missing"),
-        ("file_sd_configs: [{files: [a.txt]}]", "job \"j\": file_sd_configs[0].files: a.txt does not end in"),
-        ("http_sd_configs: [{url: 'ftp://a'}]", "job \"j\": http_sd_configs[0].url: \"ftp://a\""),
-        ("scrape_interval: 1fortnight", "not a valid duration string"),
+        ("dns_sd_configs: [{names: [a], type: A}]", "scrape_configs[0].dns_sd_configs[0].port: is missing"),
+        (
+            "file_sd_configs: [{files: [a.txt]}]",
+            "scrape_configs[0].file_sd_configs[0].files: a.txt does not end in",
+        ),
+        ("http_sd_configs: [{url: 'ftp://a'}]", "scrape_configs[0].http_sd_configs[0].url: \"ftp://a\""),
+        ("scrape_interval: 1fortnight", "scrape_configs[0].scrape_interval: not a valid duration string"),
+        (
+            "scrape_intervall: 1s",
+            "scrape_configs[0].scrape_intervall: there is no such key: did you mean scrape_interval?",
+        ),
+        (
+            "relabel_configs: [{sorce_labels: [a]}]",
+            "sorce_labels: there is no such key: did you mean source_labels?",
+        ),
+        (
+            "relabel_configs: [{action: dorp}]",
+            "relabel_configs[0].action: unknown relabel action \"dorp\": use replace",
+        ),
+        ("tls_config: {min_version: TLS11}", "tls_config.min_version: is not offered"),
+        ("tls_config: {ca: x, ca_file: y}", "tls_config.ca_file: is set, and ca too: keep one"),
+        ("scrape_protocols: []", "scrape_configs[0].scrape_protocols: is empty"),
+        ("honor_labels: 'yes'", "scrape_configs[0].honor_labels: must be true or false"),
     ] {
         let error = bench.apply(extra).expect_err(extra).to_string();
         assert!(error.contains(expected), "{extra}: {error}");
     }
-    let twice = "scrape_configs: [{job_name: a}, {job_name: a}]";
-    let (config, _) = PrometheusConfig::parse(twice).expect("yaml");
-    let error = ScrapeManager::check(&config.global, &config.scrape_configs).expect_err("twice").to_string();
-    assert_eq!(error, "job \"a\": job_name: is used by two jobs: rename one of them");
+    for (text, expected) in [
+        (
+            "scrape_configs: [{job_name: a}, {job_name: a}]",
+            "scrape_configs[1].job_name: \"a\" is the name of scrape_configs[0] too: rename one of them",
+        ),
+        ("scrape_configs: [{}]", "scrape_configs[0].job_name: is missing: give the job a name"),
+        ("scrape_configs: [~]", "scrape_configs[0].job_name: is missing: give the job a name"),
+        (
+            "global: {scrape_timeout: 2m}",
+            "global.scrape_timeout: 2m is greater than the scrape interval 1m: shorten it",
+        ),
+    ] {
+        let (config, _) = read(text).expect("yaml");
+        let checked = ScrapeManager::check(&config.global, &config.scrape_configs);
+        assert_eq!(checked.expect_err(text).to_string(), expected);
+    }
+    let (config, _) = read("otlp: {translation_strategy: X}").expect("yaml");
+    let error = config.otlp.translation().expect_err("no strategy").to_string();
+    assert!(error.starts_with("otlp.translation_strategy: ") && error.contains("NoTranslation"), "{error}");
+}
+
+#[test]
+fn files_that_are_not_there_are_named() {
+    let text = "scrape_configs:\n- job_name: a\n  bearer_token_file: /no/token\n  \
+                file_sd_configs: [{files: [/no/targets.yml]}]\n  \
+                http_sd_configs: [{url: 'http://a', basic_auth: {username: u, password_file: p}}]\n";
+    let (mut config, _) = read(text).expect("yaml");
+    config.resolve_paths(std::path::Path::new("/no/dir"));
+    let said: Vec<String> = config.unreadable_files().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "scrape_configs[0].bearer_token_file: /no/token cannot be read (no such file or directory): name a file that is there",
+            "scrape_configs[0].http_sd_configs[0].basic_auth.password_file: /no/dir/p cannot be read (no such file or directory): name a file that is there",
+        ]
+    );
 }

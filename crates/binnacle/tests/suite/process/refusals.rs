@@ -19,37 +19,49 @@ async fn refused(args: &[&str], code: i32, parts: &[&str]) {
 async fn check_config_names_line_and_fix() {
     let dir = tempfile::tempdir().expect("a directory");
     let cases: &[(&str, &str, &[&str])] = &[
-        ("", "data: x\nretenton: {}\n", &["retenton", "line 2", "retention"]),
-        ("", "retention:\n  time: soon\n", &["line 2", "15d"]),
-        ("", "limits: {request_bytes: 1XB}\n", &["line 1", "50GB"]),
-        ("", "doors: {lok: 1}\n", &["there is no door \"lok\"", "loki"]),
-        ("", "doors: {loki: nowhere}\n", &["doors.loki", "IP:PORT"]),
-        ("", "data: [\n", &["line"]),
-        ("", "scrape_configs:\n  - job_nam: a\n", &["job_name"]),
-        ("", "scrape_configs:\n  - job_name: a\n    scrape_interval: soon\n", &["soon"]),
-        ("", "scrape_configs:\n  - job_name: a\n  - job_name: a\n", &["a"]),
+        ("", "data: x\nretenton: {}\n", &["line 2, column 1: retenton: ", "did you mean retention?"]),
+        ("", "data: [\n", &["line 1, column 7: not YAML"]),
+        ("", "doors: {loki: nowhere}\n", &["line 1, column 15: doors.loki: ", "IP:PORT"]),
         (
             "",
-            "scrape_configs:\n  - job_name: a\n    relabel_configs: [{regex: '(', target_label: b}]\n",
-            &["regex"],
+            "scrape_configs:\n  - job_nam: a\n",
+            &["line 2, column 5: scrape_configs[0].job_nam", "job_name?"],
         ),
         (
             "",
-            "scrape_configs:\n  - job_name: a\n    kubernetes_sd_configs: [{role: pod}]\n",
-            &["kubernetes_sd_configs"],
+            "scrape_configs:\n  - job_name: a\n    basic_auth: {username: u, password: hunter2}\n    scrape_interval: 15\n",
+            &["line 4, column 22: scrape_configs[0].scrape_interval: ", "write it as 15s"],
         ),
-        ("--prometheus", "scrape_configs:\n  - scrape_interval: 5s\n", &["job_name"]),
-        ("--prometheus", "global: [\n", &["line"]),
+        ("", "bearer_tokens_file: none.txt\n", &["none.txt"]),
+        ("", "web_config: none.yml\n", &["none.yml"]),
+        (
+            "--prometheus",
+            "scrape_configs:\n  - job_name: a\n    authorization: {credentials_file: none}\n",
+            &["line 3, column 21: scrape_configs[0].authorization.credentials_file: ", "none cannot be read"],
+        ),
+        (
+            "--prometheus",
+            "scrape_configs:\n  - scrape_interval: 5s\n",
+            &["scrape_configs[0].job_name: is missing"],
+        ),
+        ("--prometheus", "globl: {}\n", &["line 1, column 1: globl: ", "did you mean global?"]),
     ];
     for (flag, text, parts) in cases {
         let path = write(dir.path(), "config.yml", text);
         let path = path.to_str().expect("a path");
         let args: Vec<&str> =
             ["check", "config", path, flag].into_iter().filter(|word| !word.is_empty()).collect();
-        refused(&args, 2, &[&["config.yml"], *parts].concat()).await;
+        refused(&args, 3, &[&[path], *parts].concat()).await;
+        let (_, _, stderr) = run(&args).await;
+        assert!(!stderr.contains("hunter2") && stderr.matches("error: ").count() == 1, "{stderr}");
     }
-    refused(&["check", "config", "/nowhere/x.yml"], 2, &["/nowhere/x.yml"]).await;
-    let good = write(dir.path(), "config.yml", "retention: {time: 30d}\n");
+    refused(&["check", "config", "/nowhere/x.yml"], 1, &["/nowhere/x.yml"]).await;
+    for flag in [["--doors", "foo"], ["--otlp-translation-strategy", "foo"], ["--retention-time", "5"]] {
+        let (code, _, stderr) = run(&[&["up"], &flag[..]].concat()).await;
+        assert!(code == 2 && stderr.contains(flag[0]), "{flag:?}: {code} {stderr}");
+    }
+    write(dir.path(), "tokens.txt", "t0ken\n");
+    let good = write(dir.path(), "config.yml", "retention: {time: 30d}\nbearer_tokens_file: tokens.txt\n");
     let (code, stdout, stderr) = run(&["check", "config", good.to_str().expect("a path")]).await;
     assert_eq!((code, stdout.ends_with(": good\n"), stderr.as_str()), (0, true, ""));
 }
@@ -69,7 +81,7 @@ async fn a_prometheus_file_is_taken_unchanged_and_each_ignored_key_is_named() {
         Server::start_with(&Setup { flags: &["--prometheus-config", path], ..Setup::default() }).await;
     let stderr = server.stderr();
     assert!(
-        ignored.iter().all(|key| stderr.contains(&format!("{key} of the Prometheus configuration"))),
+        ignored.iter().all(|key| stderr.contains(&format!("{key}: is not used by Binnacle"))),
         "{stderr}"
     );
     let pools = get(server.door("prometheus"), "/api/v1/scrape_pools").await.expect("an answer");

@@ -7,8 +7,12 @@ fn labels(text: &str) -> LabelMap {
     text.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
 }
 
+fn read(rule: &str) -> RelabelConfig {
+    crate::yaml::Document::parse(rule).expect(rule).read(&[]).expect(rule).0
+}
+
 fn check(rule: &str, before: &str, after: Option<&str>) {
-    let config: RelabelConfig = serde_saphyr::from_str(rule).expect(rule);
+    let config = read(rule);
     let rule_compiled = config.compile().expect(rule);
     let mut set = labels(before);
     let kept = apply(&[rule_compiled], &mut set);
@@ -83,10 +87,12 @@ fn a_rule_that_cannot_work_is_refused() {
         ("{action: labelmap, replacement: ''}", "invalid 'replacement'"),
         ("{action: labeldrop, source_labels: [a]}", "requires only 'regex'"),
         ("{action: keepequal, source_labels: [a], target_label: b, regex: x}", "no other fields"),
-        ("{target_label: d, regex: '('}", "regex \"(\""),
+        ("{target_label: d, regex: '('}", "regex: \"(\": unclosed group: correct it"),
+        ("{target_label: d, regex: '(a{1000}){1000}'}", "regex: \"(a{1000}){1000}\": takes more than"),
     ] {
-        let config: RelabelConfig = serde_saphyr::from_str(rule).expect(rule);
-        let error = config.compile().expect_err(rule);
-        assert!(error.contains(part), "{rule}: {error}");
+        let config = read(rule);
+        let (field, message) = config.compile().expect_err(rule);
+        assert!(format!("{field}: {message}").contains(part), "{rule}: {field}: {message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
     }
 }
