@@ -2,7 +2,7 @@
 
 use crate::listing::{Listing, NamespaceArgs, WatchArgs, incomplete, known_services, show};
 use crate::output::{Align, Column, Show, digits_of};
-use crate::services::{failed, quantile, text};
+use crate::services::{cell, failed, quantile, text};
 use crate::time::{RATE_SINCE, RangeArgs};
 use crate::{Common, Failure, Session};
 use clap::Args;
@@ -67,7 +67,7 @@ fn listing(answer: &Value, inside: Option<&BTreeSet<String>>) -> Listing {
             failed(edge),
             quantile(&edge["p50Ms"]),
             quantile(&edge["p95Ms"]),
-            text(edge, "connectionType").to_owned(),
+            cell(edge, "connectionType"),
         ]
     };
     let mut notes = incomplete(answer);

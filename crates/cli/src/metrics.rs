@@ -54,7 +54,8 @@ pub(crate) async fn query(session: &Session, args: &QueryArgs) -> Result<(), Fai
 pub(crate) fn print(session: &Session, data: &Value, over_range: bool) -> Result<(), Failure> {
     let sum_up = over_range && !session.output.is_wide();
     let (columns, rows) = table(data, sum_up);
-    session.output.print(data, &columns, &rows, "no series answers this query in this range")?;
+    let when = if over_range { "in this range" } else { "at this time" };
+    session.output.print(data, &columns, &rows, &format!("no series answers this query {when}"))?;
     if sum_up && !session.output.is_data() && !rows.is_empty() {
         eprintln!("hint: a row sums a series up; -o wide prints every sample, -o json the answer");
     }

@@ -47,6 +47,11 @@ pub(crate) fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
 }
 
+/// A text of an answer as a cell; `-` when it has none.
+pub(crate) fn cell(row: &Value, key: &str) -> String {
+    Some(text(row, key)).filter(|text| !text.is_empty()).unwrap_or("-").to_owned()
+}
+
 fn listing(answer: &Value, args: &ServiceArgs) -> Listing {
     let all = answer["services"].as_array().map_or(&[][..], Vec::as_slice);
     let is = |row: &Value, name: &String| text(row, "name") == name;
@@ -94,14 +99,14 @@ fn worse(a: &Value, b: &Value) -> Ordering {
 fn cells(row: &Value) -> Vec<String> {
     let seen = row["lastSeenMs"].as_i64().map_or_else(String::new, |ms| shown(ms.saturating_mul(1_000_000)));
     vec![
-        text(row, "namespace").to_owned(),
+        cell(row, "namespace"),
         text(row, "name").to_owned(),
         digits_of(&row["rate"]),
         failed(row),
         quantile(&row["p50Ms"]),
         quantile(&row["p95Ms"]),
         quantile(&row["p99Ms"]),
-        text(row, "version").to_owned(),
+        cell(row, "version"),
         row["pods"].as_u64().filter(|pods| *pods > 0).map_or_else(|| "-".to_owned(), |pods| pods.to_string()),
         seen,
     ]
@@ -149,7 +154,7 @@ mod tests {
             row("shop", "silent", [None, None, None]),
             row("shop", "idle", [Some(0.0), Some(0.0), None]),
             row("shop", "bad", [Some(0.5), Some(1.0), Some(40_000.0)]),
-            row("bank", "slow", [Some(1.0), Some(0.0), Some(212.4)]),
+            row("", "slow", [Some(1.0), Some(0.0), Some(212.4)]),
         ]})
     }
 
@@ -168,7 +173,7 @@ mod tests {
             &["--since", "1h"],
             "NAMESPACE  SERVICE  RATE/S  ERRORS %     P95  VERSION\n\
              shop       bad         0.5       100  >32.8s  1\n\
-             bank       slow          1         0   212ms  1\n\
+             -          slow          1         0   212ms  1\n\
              shop       fast          2         0    ≤2ms  1\n\
              shop       idle          0         -       -  1\n\
              shop       silent        -         -       -  1\n",

@@ -4,7 +4,7 @@ use crate::listing::{Listing, NamespaceArgs, WatchArgs, known_services, show};
 use crate::metrics::vector;
 use crate::output::{Align, Column, Show, digits, digits_of, duration};
 use crate::selector::{self, quoted};
-use crate::services::text;
+use crate::services::{cell, text};
 use crate::time::{RATE_SINCE, RangeArgs};
 use crate::{Common, Failure, Session};
 use clap::Args;
@@ -79,7 +79,7 @@ fn listing(mut busiest: Vec<(Value, f64)>, rates: &[(Value, f64)], namespaces: &
             "operation": text(metric, "span_name"), "busy": busy, "rate": rate, "mean_s": mean_s,
         });
         let cells = vec![
-            text(&thing, "namespace").to_owned(),
+            cell(&thing, "namespace"),
             text(&thing, "service").to_owned(),
             text(&thing, "operation").to_owned(),
             digits(*busy),
