@@ -369,8 +369,9 @@ impl Parser<'_> {
     }
 
     fn field_primary(&mut self) -> Result<FieldExpr, ParseError> {
+        let negative = self.is_op("-");
         if let Some(number) = self.literal_number() {
-            return self.negated_power(number);
+            return if negative { self.negated_power(number) } else { Ok(FieldExpr::Static(number)) };
         }
         let at = At(self.offset());
         for (text, op) in [("-", UnaryOp::Neg), ("!", UnaryOp::Not)] {
@@ -401,10 +402,10 @@ impl Parser<'_> {
     /// `-2 ^ 2` is `-(2 ^ 2)`: a sign that was read with its literal gives way to a power.
     fn negated_power(&mut self, number: Static) -> Result<FieldExpr, ParseError> {
         let positive = match number {
-            Static::Int(value) if value < 0 => Static::Int(-value),
-            Static::Float(value) if value < 0.0 => Static::Float(-value),
-            Static::Duration(value) if value < 0 => Static::Duration(-value),
-            other => return Ok(FieldExpr::Static(other)),
+            Static::Int(value) => Static::Int(-value),
+            Static::Float(value) => Static::Float(-value),
+            Static::Duration(value) => Static::Duration(-value),
+            ref other => other.clone(),
         };
         if !self.is_op("^") {
             return Ok(FieldExpr::Static(number));

@@ -99,8 +99,14 @@ fn size_and_depth_have_limits() {
 
 #[test]
 fn printing_nests_no_deeper_than_the_query() {
-    let nests =
-        [("-", ".5s", ""), ("!", ".a", ""), ("-(", "5", ")"), ("-.a ^ ", "2", ""), ("-2 ^ ", "2", "")];
+    let nests = [
+        ("-", ".5s", ""),
+        ("!", ".a", ""),
+        ("-(", "5", ")"),
+        ("-.a ^ ", "2", ""),
+        ("-2 ^ ", "2", ""),
+        ("-0 ^ -", "0", ""),
+    ];
     for (open, inside, close) in nests {
         let query =
             |levels| format!("{{ {}{inside}{} = .b }}", open.repeat(levels), str::repeat(close, levels));
