@@ -15,7 +15,7 @@ const LINE_WORDS: usize = LINE_BITS / 64;
 const HASHES: u32 = 6;
 /// Bits aimed at per distinct token.
 const BITS_PER_TOKEN: usize = 16;
-/// Lines of a filter being built: 1 MiB.
+/// Most lines of a filter being built: 1 MiB.
 const BUILD_LINES: usize = 1 << 14;
 /// Hashes remembered to leave out what was just added.
 const RECENT: u64 = 1 << 12;
@@ -52,24 +52,37 @@ pub struct BloomBuilder {
 
 impl Default for BloomBuilder {
     fn default() -> Self {
-        Self {
-            lines: vec![[0; LINE_WORDS]; BUILD_LINES],
-            recent: vec![0; usize::try_from(RECENT).unwrap_or(0)],
-            distinct: 0,
-        }
+        Self::sized(usize::MAX)
     }
 }
 
 impl BloomBuilder {
+    /// One whose filter will take at most `bytes_max` bytes.
+    #[must_use]
+    pub fn sized(bytes_max: usize) -> Self {
+        let wanted = bytes_max / (LINE_BITS / 8) + 1;
+        let lines = wanted.checked_ilog2().map_or(1, |bits| 1 << bits).min(BUILD_LINES);
+        Self {
+            lines: vec![[0; LINE_WORDS]; lines],
+            recent: vec![0; usize::try_from(RECENT).unwrap_or(0)],
+            distinct: 0,
+        }
+    }
+
     /// Adds one token, of whatever bytes.
     pub fn add(&mut self, token: &[u8]) {
-        let hash = xxh3_64(token);
+        self.add_hash(xxh3_64(token));
+    }
+
+    /// Adds a token by a hash of its own.
+    pub(super) fn add_hash(&mut self, hash: u64) {
         let recent = self.recent.get_mut(usize::try_from(hash % RECENT).unwrap_or(0));
         if recent.is_some_and(|recent| std::mem::replace(recent, hash) == hash) {
             return;
         }
         let bits = place(hash);
-        let line = &mut self.lines[line_of(hash, BUILD_LINES)];
+        let lines = self.lines.len();
+        let Some(line) = self.lines.get_mut(line_of(hash, lines)) else { return };
         let mut fresh = 0;
         for (word, bits) in line.iter_mut().zip(bits) {
             fresh |= bits & !*word;
@@ -103,7 +116,11 @@ impl Bloom {
     /// Whether the block may have `token`.
     #[must_use]
     pub fn may_have(&self, token: &[u8]) -> bool {
-        let hash = xxh3_64(token);
+        self.may_have_hash(xxh3_64(token))
+    }
+
+    /// Whether the block may have the token of this hash of its own.
+    pub(super) fn may_have_hash(&self, hash: u64) -> bool {
         let bits = place(hash);
         let line = self.lines.get(line_of(hash, self.lines.len()));
         line.is_none_or(|line| line.iter().zip(bits).all(|(word, bits)| word & bits == bits))

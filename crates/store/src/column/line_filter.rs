@@ -4,12 +4,15 @@
 //! digits stand in an exact set, all other parts in a [`Bloom`] filter. Never says no to what is there.
 
 use super::bloom::{Bloom, BloomBuilder};
+use super::number::Number;
 use super::template::{Part, parts, runs};
 use crate::codec::{Reader, put_varint};
 use crate::error::Damage;
 
 /// Numbers of at most so many digits have a bit of their own.
 const SHORT_DIGITS_MAX: usize = 4;
+/// The Bloom part takes at most this share of the lines' bytes; see also [`LineFilterBuilder::finish`].
+const FILTER_SHARE: usize = 32;
 /// The bit of the first number of one, two, ... digits; leading zeros count.
 const FIRST_OF: [usize; SHORT_DIGITS_MAX + 1] = [0, 10, 110, 1_110, 11_110];
 /// Words of the exact set.
@@ -18,10 +21,14 @@ const NUMBER_WORDS: usize = FIRST_OF[SHORT_DIGITS_MAX].div_ceil(64);
 type Numbers = [u64; NUMBER_WORDS];
 
 /// The bit of a short number.
-fn bit_of(digits: &[u8]) -> Option<usize> {
-    let first = *FIRST_OF.get(digits.len().checked_sub(1)?)?;
-    let value = digits.iter().fold(0, |value, digit| value * 10 + usize::from(digit.wrapping_sub(b'0')));
-    (digits.len() <= SHORT_DIGITS_MAX).then_some(first + value)
+fn bit_of(number: Number) -> Option<usize> {
+    let first = FIRST_OF.get(number.digits().checked_sub(1)?)?;
+    let value = usize::try_from(number.value()).ok()?;
+    (number.digits() <= SHORT_DIGITS_MAX).then_some(first + value)
+}
+
+fn number(digits: &[u8]) -> Number {
+    Number::read(digits, digits.len(), digits.len())
 }
 
 fn has_digit(run: &[u8]) -> bool {
@@ -37,14 +44,15 @@ pub struct LineFilterBuilder {
     any_number: u64,
 }
 
-impl Default for LineFilterBuilder {
-    fn default() -> Self {
-        let numbers = Box::new([0; NUMBER_WORDS]);
-        Self { numbers, others: BloomBuilder::default(), longest_with_digit: 0, any_number: 0 }
-    }
-}
-
 impl LineFilterBuilder {
+    /// For lines of `bytes` bytes together.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        let numbers = Box::new([0; NUMBER_WORDS]);
+        let others = BloomBuilder::sized(bytes / FILTER_SHARE);
+        Self { numbers, others, longest_with_digit: 0, any_number: 0 }
+    }
+
     /// Adds every part of `text`, but of runs that equal `known`, which another index finds.
     pub fn add_text(&mut self, text: &[u8], known: Option<&[u8]>) {
         for run in runs(text) {
@@ -53,7 +61,7 @@ impl LineFilterBuilder {
             }
             if known != Some(run) {
                 parts(run, |part, _, text| match part {
-                    Part::Digits => self.add_digits(text),
+                    Part::Digits => self.add_number(number(text)),
                     Part::Hex | Part::Letters | Part::Mixed => self.add_word(text),
                 });
             }
@@ -61,14 +69,14 @@ impl LineFilterBuilder {
     }
 
     /// Adds a part that has only digits.
-    pub(super) fn add_digits(&mut self, digits: &[u8]) {
-        match bit_of(digits) {
+    pub(super) fn add_number(&mut self, number: Number) {
+        match bit_of(number) {
             Some(bit) => {
                 if let Some(word) = self.numbers.get_mut(bit / 64) {
                     *word |= 1 << (bit % 64);
                 }
             }
-            None => self.others.add(digits),
+            None => self.others.add_hash(number.hash()),
         }
     }
 
@@ -175,13 +183,15 @@ impl Parts {
     }
 
     fn part(&self, part: Part, text: &[u8]) -> bool {
-        if part == Part::Digits && self.any_number >> text.len().min(63) & 1 == 1 {
-            return true;
+        if part != Part::Digits {
+            return self.others.may_have(text);
         }
-        match bit_of(text).filter(|_| part == Part::Digits) {
-            Some(bit) => self.numbers.get(bit / 64).is_none_or(|word| word >> (bit % 64) & 1 == 1),
-            None => self.others.may_have(text),
-        }
+        let number = number(text);
+        self.any_number >> text.len().min(63) & 1 == 1
+            || match bit_of(number) {
+                Some(bit) => self.numbers.get(bit / 64).is_none_or(|word| word >> (bit % 64) & 1 == 1),
+                None => self.others.may_have_hash(number.hash()),
+            }
     }
 }
 
@@ -190,7 +200,7 @@ mod tests {
     use super::*;
 
     fn filter() -> LineFilter {
-        let mut builder = LineFilterBuilder::default();
+        let mut builder = LineFilterBuilder::new(1 << 20);
         for at in 0..5000 {
             let line = format!("user_{at} paid order={} ünï 0{:x}ff in {}ms", at * 31, at + 70_000, at % 90);
             builder.add_text(line.as_bytes(), None);

@@ -9,6 +9,7 @@ pub mod bloom;
 pub mod ids;
 pub mod ints;
 pub mod line_filter;
+mod number;
 pub mod segment;
 pub mod template;
 pub mod text;

@@ -2,6 +2,7 @@
 
 use super::ints::{read_ints, read_u32s, write_ints, write_repeated, write_u32s};
 use super::line_filter::LineFilterBuilder;
+use super::number::Number;
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{self, RowIds, TemplateColumn, Templates};
 use super::{Decoded, KeyMap};
@@ -120,9 +121,6 @@ impl<'a> Trial<'a> {
 
 /// Appends a template's slot; its marker says what the values are.
 pub(crate) fn write_slot(writer: &mut SegmentWriter, marker: u8, values: &[&[u8]]) {
-    if marker == template::DIGITS && write_digits(writer, values) {
-        return;
-    }
     let dictionary = Dictionary::find(values, values.len() / 2);
     let distinct = dictionary.as_ref().map_or(usize::MAX, |found| found.values.len());
     if marker == template::HEX && distinct > values.len() / 4 && write_hex(writer, values) {
@@ -196,6 +194,26 @@ fn write_digits(writer: &mut SegmentWriter, values: &[&[u8]]) -> bool {
     }
     write_ints(writer, &numbers);
     true
+}
+
+/// Appends numbers that texts write.
+pub(crate) fn write_numbers(writer: &mut SegmentWriter, numbers: &[Number]) {
+    let first = numbers.first().map_or(0, |number| number.digits());
+    let (mut same, mut padded) = (true, false);
+    for number in numbers {
+        same &= number.digits() == first;
+        padded |= number.is_padded();
+    }
+    writer.number(DIGITS);
+    if !padded {
+        write_repeated(writer, 0);
+    } else if same {
+        write_repeated(writer, first as u64);
+    } else {
+        let width = |number: &Number| if number.is_padded() { number.digits() as u64 } else { 0 };
+        write_ints(writer, &numbers.iter().map(width).collect::<Vec<_>>());
+    }
+    write_ints(writer, &numbers.iter().map(|number| number.value()).collect::<Vec<_>>());
 }
 
 fn is_padded(digits: &[u8]) -> bool {

@@ -93,7 +93,7 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
         .map(|Row { entry, .. }| RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns))
         .collect();
     let mut lines = SegmentWriter::new();
-    let mut filter = LineFilterBuilder::default();
+    let mut filter = LineFilterBuilder::new(texts.iter().map(|text| text.len()).sum());
     write_lines(&mut lines, &texts, &row_ids, &mut filter);
     let lines = lines.finish();
     let mut metadata = SegmentWriter::new();

@@ -2,11 +2,12 @@
 
 use super::super::KeyMap;
 use super::super::ints::{write_signed, write_u32s};
+use super::super::number::Number;
 use super::super::segment::SegmentWriter;
-use super::super::text::{write_plain, write_same, write_slot};
+use super::super::text::{write_numbers, write_plain, write_same, write_slot};
 use super::time::{STAMP_BYTES, Stamp};
 use super::tokens::{Tokenizer, Var};
-use super::{MARKER_MIN, RowIds, SPAN, TIME, TRACE, WORD};
+use super::{DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE, WORD};
 
 /// Templates of one block and tokeniser; further ones count as rare.
 const TEMPLATES_MAX: usize = 8192;
@@ -216,33 +217,45 @@ impl<'a> Templates<'a> {
 
     /// Appends the column.
     pub fn write(&self, writer: &mut SegmentWriter) {
-        self.write_with(writer, |_, _| {});
+        self.write_with(writer, |_| {});
     }
 
-    /// Appends the column and shows the values of each slot with its marker, but no times and no pieces that are
-    /// kept whole.
-    pub(super) fn write_with(&self, writer: &mut SegmentWriter, mut see: impl FnMut(u8, &[&'a [u8]])) {
+    /// Appends the column and shows what stands in each slot, but no times and no pieces that are kept whole.
+    pub(super) fn write_with(&self, writer: &mut SegmentWriter, mut see: impl FnMut(Seen<'_, 'a>)) {
         write_u32s(writer, &self.per_row);
         writer.count(self.found.len());
         for template in &self.found {
             writer.bytes(&template.key);
         }
         write_u32s(writer, &self.codes);
-        let mut values = Vec::new();
+        let (mut values, mut numbers) = (Vec::new(), Vec::new());
         let (whole, templates) =
             self.found.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
         for template in templates {
             let slots = template.slots().count();
             for (slot, marker) in template.slots().enumerate() {
-                if marker == TIME {
-                    write_signed(writer, &template.vars((slot, slots)).map(Var::units).collect::<Vec<_>>());
-                    continue;
-                }
-                template.values((slot, slots), &self.pieces, &mut values);
-                see(marker, &values);
-                match values.first() {
-                    Some(first) if values.iter().all(|value| value == first) => write_same(writer, first),
-                    _ => write_slot(writer, marker, &values),
+                let place = (slot, slots);
+                match marker {
+                    TIME => {
+                        let apart: Vec<i64> = template.vars(place).map(Var::units).collect();
+                        write_signed(writer, &apart);
+                    }
+                    DIGITS => {
+                        numbers.clear();
+                        numbers.extend(template.vars(place).map(Var::to_number));
+                        see(Seen::Numbers(&numbers));
+                        write_numbers(writer, &numbers);
+                    }
+                    _ => {
+                        template.values(place, &self.pieces, &mut values);
+                        see(Seen::Words(&values));
+                        match values.first() {
+                            Some(first) if values.iter().all(|value| value == first) => {
+                                write_same(writer, first);
+                            }
+                            _ => write_slot(writer, marker, &values),
+                        }
+                    }
                 }
             }
         }
@@ -251,6 +264,12 @@ impl<'a> Templates<'a> {
             write_plain(writer, &values);
         }
     }
+}
+
+/// What stands in a slot.
+pub(super) enum Seen<'s, 'a> {
+    Numbers(&'s [Number]),
+    Words(&'s [&'a [u8]]),
 }
 
 /// Tokenises the pieces that `wanted` names and returns each piece's template, [`NONE`] for the others.

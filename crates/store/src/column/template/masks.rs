@@ -1,9 +1,10 @@
 //! Which class each byte of a text has, as bit sets, sixteen bytes at a time. Knows bytes and nothing of templates.
 
+use super::tokens::{is_digit, is_plain_letter};
 use wide::i8x16;
 
 /// Bytes of one word of the sets.
-const WORD_BYTES: usize = 64;
+pub(super) const WORD_BYTES: usize = 64;
 /// Bytes of one vector.
 const VECTOR_BYTES: usize = 16;
 
@@ -63,6 +64,33 @@ impl Word {
     }
 }
 
+impl Run {
+    /// Byte by byte.
+    pub(super) fn of(run: &[u8], start: usize) -> Self {
+        let set = |has: &dyn Fn(u8) -> bool| u64::from(run.iter().any(|byte| has(*byte)));
+        let (digits, letters) = (set(&is_digit), set(&|byte| !is_digit(byte)));
+        let turn = |pair: &[u8]| is_digit(pair[0]) != is_digit(pair[1]);
+        let turns = run.windows(2).enumerate().filter(|(_, pair)| turn(pair));
+        let turns = if run.len() < WORD_BYTES { turns.fold(0, |set, (at, _)| set | 2 << at) } else { 0 };
+        Self { start, end: start + run.len(), digits, letters, plain: set(&is_plain_letter), turns }
+    }
+
+    /// Whether it has a digit.
+    pub(super) fn digit(&self) -> bool {
+        self.digits != 0
+    }
+
+    /// Whether it has any other byte.
+    pub(super) fn letter(&self) -> bool {
+        self.letters != 0
+    }
+
+    /// Whether it has a byte that is in no number and no lower-case hex id.
+    pub(super) fn plain(&self) -> bool {
+        self.plain != 0
+    }
+}
+
 /// The classes of one text's bytes.
 #[derive(Debug, Default)]
 pub(super) struct Masks {
@@ -70,17 +98,20 @@ pub(super) struct Masks {
     len: usize,
 }
 
-/// A run and what it has.
+/// A run and what it has; sets are of its bytes, and of a long run only whether they are empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// A digit.
-    pub(super) digit: bool,
-    /// Any other byte.
-    pub(super) letter: bool,
-    /// A byte that is in no number and no lower-case hex id.
-    pub(super) plain: bool,
+    /// Its digits.
+    digits: u64,
+    /// Its other bytes.
+    letters: u64,
+    /// Those that are in no number and no lower-case hex id.
+    plain: u64,
+    /// Bit n: byte n of the run is a digit and the one before it is not, or the other way round. Only of the first
+    /// [`WORD_BYTES`].
+    pub(super) turns: u64,
 }
 
 impl Masks {
@@ -104,83 +135,88 @@ impl Masks {
         forbidden == 0
     }
 
-    /// The next run at or after `from`, which must be no inside of a run: with `wide` any, else one that has a digit or
-    /// four hex letters in a row.
+    /// Start and end of the next run at or after `from`, which must be no inside of a run: with `wide` any, else one that
+    /// has a digit or four hex letters in a row.
     #[inline]
-    pub(super) fn next(&self, from: usize, wide: bool) -> Option<Run> {
+    pub(super) fn next(&self, from: usize, wide: bool) -> Option<(usize, usize)> {
         let mut at = from / WORD_BYTES;
         let mut ahead = !0 << (from % WORD_BYTES);
-        let (word, bit) = loop {
+        let bit = loop {
             let word = self.words.get(at)?;
             let bits = ahead & if wide { word.run } else { word.candidate };
             if bits != 0 {
-                break (word, bits.trailing_zeros());
+                break bits.trailing_zeros();
             }
             (at, ahead) = (at + 1, !0);
         };
-        let (before, after) = (!word.run & ((1 << bit) - 1), !word.run & (!0 << bit));
-        let begins_here = before != 0 || at == from / WORD_BYTES;
-        if after == 0 || !begins_here {
-            return Some(self.across(at * WORD_BYTES + bit as usize, from));
+        let start = self.start(at, bit, from);
+        let mut end = start;
+        loop {
+            let len = (!self.window(end, |word| word.run)).trailing_zeros() as usize;
+            end += len;
+            if len < WORD_BYTES {
+                return Some((start, end));
+            }
         }
-        // All of the run is in this word.
-        let first = if before == 0 { 0 } else { before.ilog2() + 1 };
-        let start = (at * WORD_BYTES + first as usize).max(from);
-        let end = at * WORD_BYTES + after.trailing_zeros() as usize;
-        let inside = (after & after.wrapping_neg()) - 1 & !0 << (start % WORD_BYTES);
-        let has = |set: u64| set & inside != 0;
-        Some(Run {
-            start,
-            end,
-            digit: has(word.digit),
-            letter: has(word.run & !word.digit),
-            plain: has(word.plain),
-        })
     }
 
-    /// The run around `inside`, which reaches into other words; it begins not before `from`.
-    #[cold]
-    fn across(&self, inside: usize, from: usize) -> Run {
-        let set = |at: usize, pick: fn(&Word) -> u64| {
-            self.words.get(at / WORD_BYTES).is_some_and(|word| pick(word) >> (at % WORD_BYTES) & 1 == 1)
+    /// What a run of less than [`WORD_BYTES`] has.
+    #[inline]
+    pub(super) fn run(&self, start: usize, end: usize) -> Run {
+        let inside = (1 << (end - start)) - 1;
+        let digits = self.window(start, |word| word.digit) & inside;
+        let plain = self.window(start, |word| word.plain) & inside;
+        let turns = (digits ^ digits << 1) & inside & !1;
+        Run { start, end, digits, letters: inside & !digits, plain, turns }
+    }
+
+    /// Where the run begins that has bit `bit` of word `at`, not before `from`.
+    fn start(&self, at: usize, bit: u32, from: usize) -> usize {
+        let gap_before = |at: usize, below: u64| {
+            let gaps = self.words.get(at).map_or(!0, |word| !word.run) & below;
+            (gaps != 0).then(|| at * WORD_BYTES + gaps.ilog2() as usize + 1)
         };
-        let mut run = Run { start: inside, end: inside, digit: false, letter: false, plain: false };
-        while run.start > from && set(run.start - 1, |word| word.run) {
-            run.start -= 1;
+        let mut found = gap_before(at, (1 << bit) - 1);
+        let mut at = at;
+        while found.is_none() && at > from / WORD_BYTES {
+            at -= 1;
+            found = gap_before(at, !0);
         }
-        while set(run.end, |word| word.run) {
-            run.end += 1;
-        }
-        for at in run.start..run.end {
-            let digit = set(at, |word| word.digit);
-            run.digit |= digit;
-            run.letter |= !digit;
-            run.plain |= set(at, |word| word.plain);
-        }
-        run
+        found.unwrap_or(0).max(from)
+    }
+
+    /// 64 bits of a set from `start` on.
+    fn window(&self, start: usize, pick: impl Fn(&Word) -> u64) -> u64 {
+        let (at, shift) = (start / WORD_BYTES, start % WORD_BYTES);
+        let word = |at: usize| self.words.get(at).map_or(0, &pick);
+        // In two steps, for a shift by 64 is none.
+        word(at) >> shift | word(at + 1) << 1 << (WORD_BYTES - 1 - shift)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tokens::{self, HEX_MIN};
+    use super::super::tokens::{HEX_MIN, is_id_byte, is_run_byte};
     use super::*;
     use proptest::prelude::*;
 
+    /// A run without its sets.
+    type Plain = (usize, usize, bool, bool, bool, u64);
+
+    fn plain(run: Run) -> Plain {
+        (run.start, run.end, run.digit(), run.letter(), run.plain(), run.turns)
+    }
+
     /// Byte by byte, as the sets must say.
-    fn runs(text: &[u8], wide: bool) -> Vec<Run> {
+    fn runs(text: &[u8], wide: bool) -> Vec<Plain> {
         let mut at = 0;
         let mut found = Vec::new();
-        for run in text.chunk_by(|a, b| tokens::is_run_byte(*a) == tokens::is_run_byte(*b)) {
-            let (start, end) = (at, at + run.len());
-            at = end;
-            let digit = run.iter().any(u8::is_ascii_digit);
-            let letter = !run.iter().all(u8::is_ascii_digit);
-            let plain = run.iter().any(|byte| tokens::is_plain_letter(*byte));
-            let four = run.windows(HEX_MIN).any(|four| four.iter().all(|byte| tokens::is_id_byte(*byte)));
-            if tokens::is_run_byte(run[0]) && (wide || digit || four) {
-                found.push(Run { start, end, digit, letter, plain });
+        for run in text.chunk_by(|a, b| is_run_byte(*a) == is_run_byte(*b)) {
+            let four = run.windows(HEX_MIN).any(|four| four.iter().all(|byte| is_id_byte(*byte)));
+            if is_run_byte(run[0]) && (wide || four || run.iter().any(u8::is_ascii_digit)) {
+                found.push(plain(Run::of(run, at)));
             }
+            at += run.len();
         }
         found
     }
@@ -190,9 +226,11 @@ mod tests {
         assert_eq!(masks.read(text), text.iter().all(|byte| *byte < 0xF8));
         for wide in [false, true] {
             let (mut at, mut found) = (0, Vec::new());
-            while let Some(run) = masks.next(at, wide) {
-                at = run.end;
-                found.push(run);
+            while let Some((start, end)) = masks.next(at, wide) {
+                at = end;
+                let long = end - start >= WORD_BYTES;
+                let run = if long { Run::of(&text[start..end], start) } else { masks.run(start, end) };
+                found.push(plain(run));
             }
             assert_eq!(found, runs(text, wide), "{}", text.escape_ascii());
         }

@@ -159,7 +159,7 @@ proptest! {
 /// Every run of the lines is found and every absent one is not; trace ids alone may be missing.
 fn check_words(lines: &[String], ids: &[RowIds], absent: &[&str]) {
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
-    let mut builder = LineFilterBuilder::default();
+    let mut builder = LineFilterBuilder::new(1 << 24);
     Templates::find(&values, ids).write_lines(&mut SegmentWriter::new(), ids, &mut builder);
     let filter = builder.finish(usize::MAX / 8);
     for (at, line) in values.iter().enumerate() {

@@ -1,16 +1,19 @@
 //! Cuts a piece of text into what stays in the template and what goes into slots.
 
-use super::masks::{Masks, Run};
+use super::super::number::{NUMBER_DIGITS_MAX, Number};
+use super::masks::{Masks, Run, WORD_BYTES};
 use super::time;
 use super::{DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
 use model::{SpanId, TraceId};
 
-/// Longest run of digits that a number column takes.
+/// Longest run of digits that is taken for a number: a Unix time in nanoseconds.
 const DIGITS_MAX: usize = 19;
+/// A number of more digits than one [`Number`] has is two; so many digits are in the second.
+const LOW_DIGITS: usize = 9;
 /// Shortest run of hex digits that is taken for an id.
 pub(super) const HEX_MIN: usize = 4;
-/// A run of letters and digits that changes between the two more often is kept as one slot.
-const TURNS_MAX: usize = 3;
+/// A run of letters and digits that changes between the two more often is kept as one slot, and so is a long one.
+const TURNS_MAX: u32 = 3;
 
 /// The ids and the time of a row, as they may stand in its text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +98,7 @@ pub(crate) fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// What a part of a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Up to 19 digits.
+    /// Up to 17 digits.
     Digits,
     /// Four or more lower-case hex digits, not all decimal.
     Hex,
@@ -107,33 +110,52 @@ pub(crate) enum Part {
 
 /// The parts of a run, in their order, each with where it begins in the run.
 pub(crate) fn parts(run: &[u8], mut take: impl FnMut(Part, usize, &[u8])) {
-    let digits = run.iter().filter(|byte| is_digit(**byte)).count();
-    let plain = run.iter().any(|byte| is_plain_letter(*byte));
-    parts_of(run, (digits > 0, digits < run.len(), plain), &mut take);
+    parts_of(run, Run::of(run, 0), &mut take);
 }
 
-/// [`parts`] of a run of which is known whether it has digits, other bytes, and plain letters.
-fn parts_of(run: &[u8], has: (bool, bool, bool), take: &mut impl FnMut(Part, usize, &[u8])) {
-    let digits = |len: usize| if len <= DIGITS_MAX { Part::Digits } else { Part::Mixed };
-    match has {
-        (true, false, _) => take(digits(run.len()), 0, run),
-        (_, true, false) if run.len() >= HEX_MIN => take(Part::Hex, 0, run),
-        (false, ..) => take(Part::Letters, 0, run),
-        _ => {
-            let turns = run.chunk_by(|a, b| is_digit(*a) == is_digit(*b));
-            if turns.clone().nth(TURNS_MAX + 1).is_some() {
-                return take(Part::Mixed, 0, run);
-            }
-            let mut at = 0;
-            for part in turns {
-                take(if is_digit(part[0]) { digits(part.len()) } else { Part::Letters }, at, part);
-                at += part.len();
-            }
-        }
+#[inline]
+fn take_digits(at: usize, digits: &[u8], take: &mut impl FnMut(Part, usize, &[u8])) {
+    if digits.len() <= NUMBER_DIGITS_MAX {
+        take(Part::Digits, at, digits);
+    } else if digits.len() <= DIGITS_MAX {
+        let (high, low) = digits.split_at(digits.len() - LOW_DIGITS);
+        take(Part::Digits, at, high);
+        take(Part::Digits, at + high.len(), low);
+    } else {
+        take(Part::Mixed, at, digits);
     }
 }
 
-/// Where a slot's value stands in its piece, or how far a time is from its record's.
+/// [`parts`] of a run of which is known what it has.
+#[inline]
+fn parts_of(text: &[u8], run: Run, take: &mut impl FnMut(Part, usize, &[u8])) {
+    if !run.letter() {
+        return take_digits(0, text, take);
+    }
+    if !run.plain() && text.len() >= HEX_MIN {
+        return take(Part::Hex, 0, text);
+    }
+    if !run.digit() {
+        return take(Part::Letters, 0, text);
+    }
+    if run.turns.count_ones() > TURNS_MAX || text.len() >= WORD_BYTES {
+        return take(Part::Mixed, 0, text);
+    }
+    let (mut start, mut rest) = (0, run.turns);
+    while start < text.len() {
+        let end = if rest == 0 { text.len() } else { rest.trailing_zeros() as usize };
+        rest &= rest.wrapping_sub(1);
+        let part = &text[start..end];
+        if is_digit(part[0]) {
+            take_digits(start, part, take);
+        } else {
+            take(Part::Letters, start, part);
+        }
+        start = end;
+    }
+}
+
+/// A slot's value: a number, how far a time is from its record's, or where any other stands in its piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Var(u64);
 
@@ -151,6 +173,14 @@ impl Var {
 
     fn apart(units: i64) -> Self {
         Self(units.cast_unsigned())
+    }
+
+    fn number(number: Number) -> Self {
+        Self(number.bits())
+    }
+
+    pub(super) fn to_number(self) -> Number {
+        Number::from_bits(self.0)
     }
 
     pub(super) fn units(self) -> i64 {
@@ -193,18 +223,18 @@ impl Tokenizer {
         }
         // Where the text begins that is not in the key yet: it is copied in one go when a slot comes.
         let (mut at, mut kept) = (0, 0);
-        while let Some(run) = self.masks.next(at, wide) {
-            at = run.end;
-            if run.digit {
-                self.longest_with_digit = self.longest_with_digit.max(run.end - run.start);
+        while let Some((start, end)) = self.masks.next(at, wide) {
+            at = end;
+            if end - start >= WORD_BYTES {
+                kept = self.take(piece, kept, Run::of(&piece[start..end], start), wide, ids);
+                continue;
             }
-            if let Some((start, end)) = self.time(piece, kept, run, ids) {
+            let run = self.masks.run(start, end);
+            if let Some((start, end)) = self.time(piece, kept, &run, ids) {
                 (at, kept) = (end, end);
                 self.longest_with_digit = self.longest_with_digit.max(end - start);
-            } else if wide || run.digit || !run.plain && run.end - run.start >= HEX_MIN {
-                push(&mut self.key, piece, kept, run.start);
-                self.take(piece, run, wide, ids);
-                kept = run.end;
+            } else {
+                kept = self.take(piece, kept, run, wide, ids);
             }
         }
         self.key.extend_from_slice(&piece[kept..]);
@@ -212,11 +242,11 @@ impl Tokenizer {
     }
 
     /// Takes the time that begins in `run`, with the text from `kept` before it; returns where it stands.
-    fn time(&mut self, piece: &[u8], kept: usize, run: Run, ids: &RowIds) -> Option<(usize, usize)> {
+    fn time(&mut self, piece: &[u8], kept: usize, run: &Run, ids: &RowIds) -> Option<(usize, usize)> {
         let (len, after) = (run.end - run.start, piece.get(run.end));
         let start = match (len, after) {
-            (4, Some(b'-')) | (2, Some(b'/' | b':')) if !run.letter => run.start,
-            (5, Some(b' ')) if run.digit && run.plain && !is_digit(piece[run.start]) => run.start + 1,
+            (4, Some(b'-')) | (2, Some(b'/' | b':')) if !run.letter() => run.start,
+            (5, Some(b' ')) if run.digit() && run.plain() && !is_digit(piece[run.start]) => run.start + 1,
             _ => return None,
         };
         let found = time::read(piece.get(start..)?, ids.ts_ns?)?;
@@ -227,25 +257,41 @@ impl Tokenizer {
         Some((start, start + found.len))
     }
 
-    fn take(&mut self, piece: &[u8], run: Run, wide: bool, ids: &RowIds) {
+    /// Takes what of `run` goes into slots, with the text from `kept` before it; returns to where text is taken then.
+    #[inline]
+    fn take(&mut self, piece: &[u8], kept: usize, run: Run, wide: bool, ids: &RowIds) -> usize {
+        let len = run.end - run.start;
+        if run.digit() {
+            self.longest_with_digit = self.longest_with_digit.max(len);
+        } else if !wide && (run.plain() || len < HEX_MIN) {
+            return kept;
+        }
+        push(&mut self.key, piece, kept, run.start);
         let text = &piece[run.start..run.end];
         if ids.trace.as_ref().is_some_and(|id| id == text) {
-            return self.key.push(TRACE);
+            self.key.push(TRACE);
+            return run.end;
         }
         if ids.span.as_ref().is_some_and(|id| id == text) {
-            return self.key.push(SPAN);
+            self.key.push(SPAN);
+            return run.end;
         }
         let (key, vars) = (&mut self.key, &mut self.vars);
-        parts_of(text, (run.digit, run.letter, run.plain), &mut |part, at, text| {
+        parts_of(text, run, &mut |part, at, text| {
+            let (start, end) = (run.start + at, run.start + at + text.len());
             key.push(match part {
-                Part::Digits => DIGITS,
+                Part::Digits => {
+                    vars.push(Var::number(Number::read(piece, end, text.len())));
+                    return key.push(DIGITS);
+                }
                 Part::Hex => HEX,
                 Part::Mixed => WORD,
                 Part::Letters if wide => WORD,
                 Part::Letters => return key.extend_from_slice(text),
             });
-            vars.push(Var::place(run.start + at, run.start + at + text.len()));
+            vars.push(Var::place(start, end));
         });
+        run.end
     }
 }
 

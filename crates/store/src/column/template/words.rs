@@ -3,17 +3,17 @@
 
 use super::super::line_filter::LineFilterBuilder;
 use super::super::segment::SegmentWriter;
-use super::encode::{KeyPart, Templates, parts};
+use super::encode::{KeyPart, Seen, Templates, parts};
 use super::time::{self, Stamp};
-use super::{DIGITS, RowIds, SPAN};
+use super::{RowIds, SPAN};
 
 impl Templates<'_> {
     /// Appends the column and adds every part of the values to `filter` but the trace ids of their rows; `ids` as in
     /// [`find`](Self::find).
     pub fn write_lines(&self, writer: &mut SegmentWriter, ids: &[RowIds], filter: &mut LineFilterBuilder) {
-        self.write_with(writer, |marker, values| match marker {
-            DIGITS => values.iter().for_each(|value| filter.add_digits(value)),
-            _ => values.iter().for_each(|value| filter.add_word(value)),
+        self.write_with(writer, |seen| match seen {
+            Seen::Numbers(numbers) => numbers.iter().for_each(|number| filter.add_number(*number)),
+            Seen::Words(words) => words.iter().for_each(|word| filter.add_word(word)),
         });
         filter.note_run(self.longest_with_digit);
         let ids_of = |piece: u32| {
@@ -29,7 +29,7 @@ impl Templates<'_> {
                     KeyPart::Time(stamp) => stamps.extend(stamp.filter(|stamp| !stamps.contains(stamp))),
                     KeyPart::Marker(SPAN) => {
                         let spans = template.pieces.iter().filter_map(|piece| ids_of(*piece).span);
-                        spans.for_each(|span| filter.add_word(&span));
+                        spans.for_each(|span| filter.add_text(&span, None));
                     }
                     KeyPart::Marker(_) => {}
                 }
@@ -50,11 +50,11 @@ fn add_times(stamps: &[Stamp], ids: &[RowIds], filter: &mut LineFilterBuilder) {
     }
     let times = || ids.iter().filter_map(|ids| ids.ts_ns);
     let years = times().min().map_or(0, time::year_of) - 1..=times().max().map_or(0, time::year_of) + 1;
-    years.for_each(|year| filter.add_digits(format!("{year:04}").as_bytes()));
-    (0..60).for_each(|value| filter.add_digits(format!("{value:02}").as_bytes()));
+    years.for_each(|year| filter.add_text(format!("{year:04}").as_bytes(), None));
+    (0..60).for_each(|value| filter.add_text(format!("{value:02}").as_bytes(), None));
     if stamps.iter().any(|stamp| stamp.has_day_of_year()) {
         let days = (1..=12).flat_map(|month| (1..=31).map(move |day| month * 100 + day));
-        days.for_each(|day| filter.add_digits(format!("{day:04}").as_bytes()));
+        days.for_each(|day| filter.add_text(format!("{day:04}").as_bytes(), None));
     }
     for stamp in stamps {
         filter.any_number(stamp.digits());
