@@ -20,7 +20,7 @@ use crate::body;
 use axum::Router;
 use axum::extract::State as Extract;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use serde_json::json;
 use tower_http::compression::CompressionLayer;
 
@@ -37,7 +37,11 @@ pub fn router(state: State) -> Router {
         .route("/traces/{id}/logs", get(trace_logs::logs))
         .route("/openapi.json", get(openapi::document))
         .fallback(failure::no_such_call);
-    Router::new().nest("/api/binnacle/v1", calls).layer(CompressionLayer::new()).with_state(state)
+    Router::new()
+        .nest("/api/binnacle/v1", calls)
+        .route("/api/binnacle/v1/", any(failure::no_such_call))
+        .layer(CompressionLayer::new())
+        .with_state(state)
 }
 
 /// `/status`: version and readiness.

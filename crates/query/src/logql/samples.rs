@@ -266,7 +266,7 @@ impl Extractor {
 
     fn pipeline_error(&self) -> LogError {
         let kind = self.record.error().unwrap_or_default();
-        let labels = self.record.set_of(|name, _| self.keys.keep(name)).with(&self.record.error_set());
+        let labels = self.record.set_of(|_, _| true).with(&self.record.error_set());
         LogError::Pipeline(format!(
             "pipeline error: '{kind}' for series: '{labels}'.\n\
              Use a label filter to intentionally skip this error. (e.g | {ERROR}!=\"{kind}\").\n\

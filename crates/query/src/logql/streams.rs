@@ -123,10 +123,10 @@ fn order(found: &mut [(LabelSet, OutEntry)], direction: Direction) {
 
 /// Drops entries that follow another, of whatever stream, by less than `interval_ms`.
 fn thin(found: &mut Vec<(LabelSet, OutEntry)>, interval_ms: i64) {
-    let Ok(interval_ns) = u64::try_from(interval_ms.saturating_mul(1_000_000)) else { return };
+    let Ok(apart_ns) = u64::try_from(interval_ms.saturating_mul(1_000_000)) else { return };
     let mut last: Option<i64> = None;
     found.retain(|(_, entry)| {
-        let far = last.is_none_or(|last| last.abs_diff(entry.ts_ns) >= interval_ns);
+        let far = last.is_none_or(|last| last.abs_diff(entry.ts_ns) >= apart_ns);
         if far {
             last = Some(entry.ts_ns);
         }

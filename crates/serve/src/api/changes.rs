@@ -29,13 +29,15 @@ const PARTS_MAX: usize = 100;
 const ROWS_DEFAULT: usize = 1_000;
 const ROWS_MAX: usize = 10_000;
 
-/// What a client posts. `service` and `version` are short for the entities they name.
+/// What a client posts. `service` and `version` are short for the entities they name, and make a summary where none is
+/// given.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Posted {
     id: Option<String>,
     time: Option<Value>,
-    kind: ChangeKind,
+    kind: String,
+    #[serde(default)]
     summary: String,
     #[serde(default)]
     service: String,
@@ -108,11 +110,26 @@ pub(crate) async fn post(Extract(state): Extract<State>, request: Request) -> Re
         status: StatusCode::PAYLOAD_TOO_LARGE,
         ..Failure::field("", format!("cannot read the change (at most {CHANGE_BYTES_MAX} bytes): {error}"))
     })?;
-    let posted: Posted = serde_json::from_slice(&bytes.to_bytes())
-        .map_err(|error| Failure::field("", format!("the body is no change: {error}")))?;
-    let change = checked(posted, state.clock.now_ns())?;
+    let change = checked(posted(&bytes.to_bytes())?, state.clock.now_ns())?;
     state.changes.append(&tenant, change.clone()).await?;
     Ok(crate::body::json(StatusCode::CREATED, &view(&change)))
+}
+
+fn posted(body: &[u8]) -> Result<Posted, Failure> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Failure::field("", format!("the body must be a JSON object; it is no JSON at {place}"))
+    })?;
+    serde_json::from_value(value)
+        .map_err(|error| Failure::field("", format!("the body is no change: {error}")))
+}
+
+/// The kind of that name.
+fn kind(text: &str) -> Result<ChangeKind, Failure> {
+    serde_json::from_value(json!(text)).map_err(|_| {
+        let kinds = "deploy, config, scale, policy, fault or action";
+        Failure::field("kind", format!("kind must be {kinds}, not {text:?}"))
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -132,7 +149,11 @@ fn bounded(field: &str, text: &str, most: usize) -> Result<(), Failure> {
 
 /// The change to store, or which field is wrong.
 fn checked(posted: Posted, now_ns: i64) -> Result<Change, Failure> {
-    bounded("summary", &posted.summary, SUMMARY_BYTES_MAX)?;
+    let kind = kind(&posted.kind)?;
+    let summary = match &*posted.summary {
+        "" => format!("{} {}", posted.service, posted.version).trim().to_owned(),
+        given => given.to_owned(),
+    };
     let ts_ns = match &posted.time {
         None => now_ns,
         Some(Value::String(text)) => params::time("time", text)?,
@@ -152,24 +173,17 @@ fn checked(posted: Posted, now_ns: i64) -> Result<Change, Failure> {
     if entities.is_empty() || (!posted.version.is_empty() && posted.service.is_empty()) {
         return Err(Failure::field("service", "name the service (or the entities) that changed"));
     }
+    bounded("summary", &summary, SUMMARY_BYTES_MAX)?;
     if entities.len() > PARTS_MAX || posted.attributes.len() > PARTS_MAX {
         return Err(Failure::field("entities", format!("more than {PARTS_MAX} entities or attributes")));
     }
     let source = posted.source.unwrap_or_else(|| "api".to_owned());
     let id = match posted.id {
         Some(id) => id,
-        None => derived_id(&posted.summary, &entities, ts_ns),
+        None => derived_id(&summary, &entities, ts_ns),
     };
     bounded("id", &id, ID_BYTES_MAX)?;
-    Ok(Change {
-        id,
-        ts_ns,
-        kind: posted.kind,
-        entities,
-        summary: posted.summary,
-        source,
-        attributes: posted.attributes,
-    })
+    Ok(Change { id, ts_ns, kind, entities, summary, source, attributes: posted.attributes })
 }
 
 /// An id that a resend of the same change (with its time) gets again.
@@ -207,8 +221,10 @@ mod tests {
         );
         check(&json!({"kind": "deploy", "summary": "s", "version": "2"}), Err("service"));
         check(&json!({"kind": "deploy", "summary": "s"}), Err("service"));
-        check(&json!({"kind": "deploy", "summary": "", "service": "pay"}), Err("summary"));
-        check(&json!({"kind": "other", "summary": "s", "service": "pay"}), Err("body"));
+        check(&json!({"kind": "deploy", "service": "pay"}), Ok(&["pay"]));
+        let entity = json!({"kind": "service", "namespace": "", "name": "pay", "of": ""});
+        check(&json!({"kind": "deploy", "entities": [entity]}), Err("summary"));
+        check(&json!({"kind": "other", "summary": "s", "service": "pay"}), Err("kind"));
         check(&json!({"kind": "config", "summary": "s", "service": "pay", "typo": 1}), Err("body"));
         check(&json!({"kind": "config", "summary": "s", "service": "pay", "time": "soon"}), Err("time"));
         check(&json!({"kind": "config", "summary": "s", "service": "pay", "time": true}), Err("time"));

@@ -80,7 +80,7 @@ async fn changes_are_posted_and_listed() {
     assert_eq!(services["lastChange"]["summary"], json!("pay 1.2.0 -> 1.2.1"));
     for (kind, body, status, field) in [
         ("application/json", "{", 400, Value::Null),
-        ("application/json", r#"{"kind":"deploy","summary":"","service":"pay"}"#, 400, json!("summary")),
+        ("application/json", r#"{"kind":"foo","service":"pay"}"#, 400, json!("kind")),
         ("application/json", r#"{"kind":"deploy","summary":"s"}"#, 400, json!("service")),
         ("text/plain", r#"{"kind":"deploy","summary":"s","service":"pay"}"#, 415, Value::Null),
         ("application/json", r#"{"kind":"deploy","summary":"full","service":"pay"}"#, 429, Value::Null),

@@ -2,7 +2,6 @@
 
 use super::envelope::{Notes, success};
 use super::failure::Failure;
-use super::params;
 use crate::State;
 use crate::body;
 use crate::call::Call;

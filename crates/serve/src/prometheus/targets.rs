@@ -42,9 +42,9 @@ pub(crate) async fn targets(
     Extract(state): Extract<State>,
     call: Call<Failure>,
 ) -> Result<Response, Failure> {
-    let shown = call.params.get("state").to_ascii_lowercase();
-    let shows = |state: &str| ["", "any", state].contains(&&*shown);
-    let (show_active, show_dropped) = (shows("active"), shows("dropped"));
+    let state_asked = call.params.get("state").to_ascii_lowercase();
+    let asked_for = |kind: &str| ["", "any", kind].contains(&&*state_asked);
+    let (show_active, show_dropped) = (asked_for("active"), asked_for("dropped"));
     let pool = call.params.some("scrapePool");
     let in_pool = |name: &str| pool.is_none_or(|pool| pool == name);
     let mut rows: Vec<Value> = Vec::new();
@@ -57,7 +57,9 @@ pub(crate) async fn targets(
         dropped.extend(state.targets.dropped().iter().filter(|target| in_pool(&target.pool)).map(shown));
     }
     let mut counts = show_dropped.then(|| state.targets.dropped_counts());
-    counts.iter_mut().for_each(|counts| counts.retain(|pool, _| in_pool(pool)));
+    if let Some(counts) = &mut counts {
+        counts.retain(|pool, _| in_pool(pool));
+    }
     let data = json!({"activeTargets": rows, "droppedTargets": dropped, "droppedTargetCounts": counts});
     Ok(success(&data, Notes::default()))
 }
