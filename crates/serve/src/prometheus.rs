@@ -40,8 +40,6 @@ pub fn router(state: State) -> Router {
         .nest("/api/v1", api)
         .route("/federate", read(federate::federate))
         .route("/version", read(status::version))
-        .route("/-/reload", post(status::unsupported).put(status::unsupported))
-        .route("/-/quit", post(status::unsupported).put(status::unsupported))
         .route("/-/ready", read(status::ready))
         .route("/-/healthy", read(status::healthy))
         .layer(CompressionLayer::new())

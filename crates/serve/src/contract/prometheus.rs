@@ -158,7 +158,6 @@ async fn mistakes_get_the_peers_words() {
         ("GET /api/v1/notifications", 501, json!({"status": "error", "errorType": "unavailable"})),
         ("GET /api/v1/openapi.yaml", 501, json!({"status": "error"})),
         ("GET /api/v1/search/metric_names", 501, json!({"status": "error"})),
-        ("POST /-/reload", 501, json!({"status": "error"})),
     ])
     .await;
 }

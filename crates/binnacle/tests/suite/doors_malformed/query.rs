@@ -121,7 +121,7 @@ async fn prometheus_answers_in_its_envelope() {
         Case("GET /api/v1/series", "", &[], 400, P, "no match[] parameter provided"),
         Case("GET /api/v1/series", "match[]={", &[], 400, P, "parse error"),
         Case("GET /api/v1/labels", "match[]=(", &[], 400, P, "parse error"),
-        Case("GET /api/v1/labels", "start=5&end=1", &[], 400, P, "end timestamp must not be before"),
+        Case("GET /api/v1/query_exemplars", "query=up&start=5&end=1", &[], 400, P, "end timestamp must not be before"),
         Case("GET /api/v1/label/%ff/values", "", &[], 400, P, "UTF-8"),
         Case("GET /api/v1/label/a/values", "limit=-1", &[], 400, P, "limit must be non-negative"),
         Case("GET /api/v1/query_exemplars", "query=(", &[], 400, P, "parse error"),
