@@ -46,10 +46,7 @@ pub(crate) async fn open(doors: &[Listen], protected: bool, insecure: bool) -> R
         }
     }
     if opened.sockets.is_empty() {
-        let why = "every port is held by another process (see above)";
-        return Err(format!(
-            "no door could be opened: {why}; free them, or move all doors with --port-offset"
-        ));
+        return Err(format!("no door could be opened: {}", opened.skipped.join("; ")));
     }
     Ok(opened)
 }
