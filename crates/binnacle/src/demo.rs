@@ -5,12 +5,13 @@
 
 use crate::config::Flags;
 use bytes::Bytes;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,10 @@ const SHOP_PORT: u16 = 7100;
 /// The shop's services, in port order.
 const SERVICES: [&str; 8] =
     ["frontend", "catalogue", "cart", "orders", "payments", "inventory", "fraud-check", "shipping"];
+
+/// What can go wrong in a service.
+const FAULTS: [&str; 7] =
+    ["latency", "errors", "slow-database", "memory-leak", "crash-loop", "n-plus-one", "off"];
 
 /// What `binnacle demo` can do.
 #[derive(Subcommand, Debug)]
@@ -46,9 +51,11 @@ pub struct DemoFlags {
 /// Arguments of `demo fault`.
 #[derive(Args, Clone, Debug)]
 pub struct FaultArgs {
-    /// frontend, catalogue, cart, orders, payments, inventory, fraud-check or shipping.
+    /// Which service.
+    #[arg(value_parser = PossibleValuesParser::new(SERVICES))]
     service: String,
-    /// latency, errors, slow-database, memory-leak, crash-loop, n-plus-one (fraud-check only) or off.
+    /// What goes wrong; n-plus-one is for fraud-check alone.
+    #[arg(value_parser = PossibleValuesParser::new(FAULTS))]
     kind: String,
     /// How much: 3s, 20%.
     value: Option<String>,
@@ -84,7 +91,8 @@ async fn up(flags: DemoFlags) -> Result<ExitCode, String> {
         server.prometheus_config = Some(scrape.0.clone());
     }
     let mut child = start_shop(&flags, &root, 4317_u16.saturating_add(offset))?;
-    println!("{}", welcome(8080_u16.saturating_add(offset), flags.shop_port));
+    let program = own_folder()?;
+    println!("{}", welcome(8080_u16.saturating_add(offset), flags.shop_port, &program));
     let stop = CancellationToken::new();
     let run = crate::up::run_with(&server, if given { None } else { Some(scrape) }, Some(stop.clone()));
     tokio::pin!(run);
@@ -112,9 +120,14 @@ async fn end(shop: &mut Child) {
     }
 }
 
-fn start_shop(flags: &DemoFlags, root: &std::path::Path, otlp_port: u16) -> Result<Child, String> {
+/// Where this program and the shop are.
+fn own_folder() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let program = own.with_file_name("shop");
+    Ok(own.parent().unwrap_or(Path::new("")).to_owned())
+}
+
+fn start_shop(flags: &DemoFlags, root: &Path, otlp_port: u16) -> Result<Child, String> {
+    let program = own_folder()?.join("shop");
     Command::new(&program)
         .args(["up", "--base-port", &flags.shop_port.to_string(), "--rate", &flags.rate.to_string()])
         .args(["--otlp", &format!("http://127.0.0.1:{otlp_port}"), "--dir"])
@@ -143,18 +156,20 @@ fn scrape_config(shop_port: u16) -> String {
     text
 }
 
-fn welcome(ui_port: u16, shop_port: u16) -> String {
+fn welcome(ui_port: u16, shop_port: u16, program: &Path) -> String {
     format!(
         "\nBinnacle and the demonstration shop are starting.\n\n  \
          look        http://127.0.0.1:{ui_port}/            services, traces, logs, metrics\n  \
          shop        http://127.0.0.1:{shop}/            a Fast page and a Slow page\n\n  \
-         try         binnacle services\n              \
+         try         export PATH={program}:$PATH\n              \
+         binnacle services\n              \
          binnacle demo fault payments latency 3s\n              \
          binnacle demo fault fraud-check n-plus-one     (deploys 2.4.1, which asks its database once per payment)\n              \
          binnacle demo fault orders errors 20%\n              \
          binnacle demo fault payments off\n\n  \
          stop        Ctrl-C stops all of it\n",
-        shop = shop_port + 1
+        shop = shop_port + 1,
+        program = program.display()
     )
 }
 

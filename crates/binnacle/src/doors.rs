@@ -46,7 +46,10 @@ pub(crate) async fn open(doors: &[Listen], protected: bool, insecure: bool) -> R
         }
     }
     if opened.sockets.is_empty() {
-        return Err(format!("no door could be opened: {}", opened.skipped.join("; ")));
+        let why = "every port is held by another process (see above)";
+        return Err(format!(
+            "no door could be opened: {why}; free them, or move all doors with --port-offset"
+        ));
     }
     Ok(opened)
 }

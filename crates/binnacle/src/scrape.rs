@@ -173,7 +173,7 @@ mod tests {
             ),
             (
                 "scrape_configs:\n- job_name: a\n  relabel_configs:\n  - action: keep\n  - {target_label: x, regex: '['}\n",
-                "p.yml: line 5, column 22: scrape_configs[0].relabel_configs[1].regex: \"[\": unclosed character class: correct it",
+                "p.yml: line 5, column 23: scrape_configs[0].relabel_configs[1].regex: \"[\": unclosed character class: correct it",
             ),
             (
                 "scrape_configs:\n- job_name: a\n  static_configs:\n  - targets: [a:1, 'http://b']\n",

@@ -233,7 +233,11 @@ async fn open_store(config: &Config, clock: SharedClock, registry: &Registry) ->
                 std::io::ErrorKind::WouldBlock => {
                     format!("data directory {place} is in use by another process: stop it or choose another with --data")
                 }
-                _ => format!("data directory {place} cannot be used ({}): choose another with --data", error.source),
+                _ => {
+                    let said = error.source.to_string();
+                    let cause = said.split(" (os error").next().unwrap_or_default().to_lowercase();
+                    format!("data directory {place} cannot be used ({cause}): choose another with --data")
+                }
             }
         })?;
         Store::open(Arc::new(disk), clock, &registry, options)
@@ -316,6 +320,8 @@ fn printed(Millis(ms): Millis) -> String {
 fn background(pipeline: &Pipeline, registry: &Registry, stop: &CancellationToken) {
     let (pipeline, stop) = (pipeline.clone(), stop.clone());
     let resident = registry.gauge("process_resident_memory_bytes", "", "Resident memory of this process.");
+    let started = registry.gauge("process_start_time_seconds", "", "When this process started.");
+    started.set(pipeline.clock.now_ns() / 1_000_000_000);
     let cpu =
         registry.gauge("process_cpu_milliseconds", "", "Processor time of this process, user and system.");
     drop(platform::task::spawn("collect", async move {

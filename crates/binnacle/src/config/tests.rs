@@ -92,7 +92,7 @@ fn mistakes_name_file_line_field_and_fix() {
             &[
                 "p.yml: line 1, column 1: globl: there is no such key: did you mean global?",
                 "p.yml: line 4, column 3: scrape_configs[0].scrape_intervall: there is no such key: did you mean scrape_interval?",
-                "p.yml: line 5, column 22: scrape_configs[0].static_configs[0].lables: there is no such key: did you mean labels?",
+                "p.yml: line 5, column 21: scrape_configs[0].static_configs[0].lables: there is no such key: did you mean labels?",
                 "p.yml: line 7, column 5: scrape_configs[0].relabel_configs[0].sorce_labels: there is no such key: did you mean source_labels?",
             ],
         ),
