@@ -6,7 +6,7 @@ mod common;
 use common::{T0_MS, now, open, options};
 use model::attr::ValueRef;
 use model::scan::{AttrScope, Budget, Operation, SpanHint, SpanSelect};
-use model::span::{Event, Link, Resource, Scope};
+use model::span::{Event, Link, Resource, Scope, UNKNOWN_SERVICE};
 use model::{SpanBatch, SpanId, SpanKind, SpanRow, StatusCode, Tenant, TraceId};
 use platform::{Random, SeededRandom, SimDisk};
 use proptest::prelude::*;
@@ -257,7 +257,7 @@ fn check_operations(store: &Store, spans: &[Span]) {
             Value::Str(name) if key == "service.name" => Some(name.clone()),
             _ => None,
         };
-        let service = span.resource.iter().find_map(name).unwrap_or_default();
+        let service = span.resource.iter().find_map(name).unwrap_or_else(|| UNKNOWN_SERVICE.to_owned());
         Operation { service, name: span.name.clone(), kind: SpanKind::from_otlp(span.kind) }
     };
     // A span that was sent again may call itself something else.

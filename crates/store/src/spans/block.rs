@@ -14,7 +14,7 @@ use crate::column::text::write_text;
 use crate::column::trace_index::TraceIndex;
 use model::attr::ValueRef;
 use model::scan::{AttrScope, Operation};
-use model::span::{Resource, Scope};
+use model::span::{Resource, Scope, UNKNOWN_SERVICE};
 use model::{Attr, SpanBatch, SpanId, SpanRow, Value};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -304,7 +304,8 @@ impl<'a> Sources<'a> {
         for (row, code) in rows.iter().zip(&self.resource_codes) {
             let name = row.span.name;
             distinct.entry((*code, name.bytes(&row.batch.arena), row.span.kind as u8)).or_insert_with(|| {
-                let service = row.service().unwrap_or_default().to_owned();
+                let service =
+                    row.service().filter(|name| !name.is_empty()).unwrap_or(UNKNOWN_SERVICE).to_owned();
                 Operation { service, name: name.str(&row.batch.arena).to_owned(), kind: row.span.kind }
             });
         }

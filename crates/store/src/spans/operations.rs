@@ -10,6 +10,7 @@ use crate::error::{Damage, PartError};
 use crate::part::Part;
 use model::SpanKind;
 use model::scan::Operation;
+use model::span::UNKNOWN_SERVICE;
 use std::collections::BTreeSet;
 
 /// Highest number of a kind.
@@ -43,7 +44,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Operation>, Damage> {
     };
     let operation = |(at, kind): (usize, &u32)| {
         let kind = SpanKind::from_otlp(i32::try_from(*kind).unwrap_or(0));
-        Ok(Operation { service: text(&services, at)?, name: text(&names, at)?, kind })
+        // Parts that were written first have no name here for spans without a service.
+        let service = Some(text(&services, at)?).filter(|name| !name.is_empty());
+        Ok(Operation {
+            service: service.unwrap_or_else(|| UNKNOWN_SERVICE.to_owned()),
+            name: text(&names, at)?,
+            kind,
+        })
     };
     kinds.iter().enumerate().map(operation).collect()
 }
