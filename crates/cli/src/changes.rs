@@ -66,7 +66,7 @@ struct AddArgs {
     /// The new version.
     #[arg(long)]
     version: Option<String>,
-    /// One sentence; made from service and version when left out.
+    /// One sentence; service and version when left out.
     #[arg(long)]
     summary: Option<String>,
     /// Makes a resend the same change; the server makes one when it is left out.
@@ -123,12 +123,10 @@ fn listing(answer: &Value, namespace: Option<&str>) -> Listing {
 
 /// Posts a change and prints it as the server stored it.
 async fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
-    let version = args.version.as_deref().unwrap_or_default();
-    let summary =
-        args.summary.clone().unwrap_or_else(|| format!("{} {version}", args.service).trim().to_owned());
     let mut body = json!({
-        "kind": args.kind, "summary": summary, "source": "cli",
-        "service": args.service, "namespace": args.namespace, "version": version,
+        "kind": args.kind, "summary": args.summary.as_deref().unwrap_or_default(), "source": "cli",
+        "service": args.service, "namespace": args.namespace,
+        "version": args.version.as_deref().unwrap_or_default(),
     });
     if let Some(id) = &args.id {
         body["id"] = id.as_str().into();
