@@ -33,6 +33,7 @@ pub fn detected_labels(
     range: MetaRange,
     budget: &Budget,
 ) -> Result<Vec<DetectedLabel>, LogError> {
+    super::meta::selector(selector)?;
     let selectors: Vec<String> =
         selector.filter(|text| !text.trim().is_empty()).map(str::to_owned).into_iter().collect();
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

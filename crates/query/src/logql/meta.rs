@@ -31,16 +31,30 @@ impl MetaRange {
     }
 }
 
-fn selector(text: Option<&str>) -> Result<Vec<Matcher>, LogError> {
+/// The matchers of a call's selector; none when it names none.
+pub(super) fn selector(text: Option<&str>) -> Result<Vec<Matcher>, LogError> {
     match text.map(str::trim).filter(|text| !text.is_empty()) {
         None => Ok(Vec::new()),
-        Some(text) => parse_selector(text).map_err(|error| {
-            let whole_query = parse(text).is_ok();
-            let message =
-                if whole_query { "only label matchers are supported".to_owned() } else { error.to_string() };
-            LogError::BadQuery(message)
-        }),
+        Some(text) => {
+            let matchers = open_selector(text)?;
+            if matchers.is_empty() { Err(refused(text)) } else { Ok(matchers) }
+        }
     }
+}
+
+/// A selector that may be `{}`, as Loki reads it for series and volumes.
+fn open_selector(text: &str) -> Result<Vec<Matcher>, LogError> {
+    let matchers = parse_selector(text).map_err(|error| match parse(text) {
+        Ok(_) => LogError::BadQuery("only label matchers are supported".to_owned()),
+        Err(_) => LogError::BadQuery(error.to_string()),
+    })?;
+    let selects = matchers.is_empty() || !matchers.iter().all(Matcher::matches_empty);
+    if selects { Ok(matchers) } else { Err(refused(text)) }
+}
+
+/// What the parser says of a selector that would select every stream.
+fn refused(text: &str) -> LogError {
+    LogError::BadQuery(parse(text).err().map(|error| error.to_string()).unwrap_or_default())
 }
 
 /// Label sets of the streams that satisfy any of `selectors` (none: all streams), sorted.
@@ -59,7 +73,7 @@ pub fn series(
         found.extend(source.streams(tenant, &range.select(Vec::new()), budget)?);
     }
     for text in selectors {
-        found.extend(source.streams(tenant, &range.select(selector(Some(text))?), budget)?);
+        found.extend(source.streams(tenant, &range.select(open_selector(text)?), budget)?);
     }
     Ok(found.into_iter().collect())
 }
@@ -182,7 +196,7 @@ fn grouped(
     range: MetaRange,
     budget: &Budget,
 ) -> Result<BTreeMap<LabelSet, u64>, LogError> {
-    let mut matchers = selector(Some(&params.query))?;
+    let mut matchers = open_selector(&params.query)?;
     let named = matchers.iter().map(|matcher| matcher.name.clone());
     let targets: Vec<String> = match (params.target_labels.is_empty(), params.by) {
         (true, VolumeBy::Series) => named.collect(),

@@ -118,7 +118,7 @@ pub(crate) async fn post(Extract(state): Extract<State>, request: Request) -> Re
 fn posted(body: &[u8]) -> Result<Posted, Failure> {
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Failure::field("", format!("the body must be a JSON object; it is no JSON at {place}"))
+        Failure::field("", format!("the body is no change: it is no JSON at {place}"))
     })?;
     serde_json::from_value(value)
         .map_err(|error| Failure::field("", format!("the body is no change: {error}")))
