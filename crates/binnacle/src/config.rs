@@ -138,10 +138,10 @@ struct Source<T> {
 }
 
 impl<T: DeserializeOwned> Source<T> {
-    fn read(path: &PathBuf, unused: Unused, text: String) -> Result<Self, String> {
-        let document = Document::parse(&text).map_err(|mistake| said(path, &[mistake]))?;
+    fn read(path: &Path, unused: Unused, text: &str) -> Result<Self, String> {
+        let document = Document::parse(text).map_err(|mistake| said(path, &[mistake]))?;
         let (value, unused) = document.read(unused).map_err(|mistakes| said(path, &mistakes))?;
-        Ok(Self { path: path.clone(), document, value, unused })
+        Ok(Self { path: path.to_owned(), document, value, unused })
     }
 }
 
@@ -181,7 +181,7 @@ impl Config {
     /// # Errors
     /// Sentences, one a line, that name file, line, key and fix.
     pub fn load(flags: &Flags, read: impl Fn(&PathBuf) -> Result<String, String>) -> Result<Self, String> {
-        let own = flags.config.as_ref().map(|path| Source::read(path, UNUSED, read(path)?)).transpose()?;
+        let own = flags.config.as_ref().map(|path| Source::read(path, UNUSED, &read(path)?)).transpose()?;
         let own: Source<File> = own.unwrap_or_else(|| Source {
             path: PathBuf::new(),
             document: Document::default(),
@@ -197,7 +197,7 @@ impl Config {
             return Err(said(&own.path, &mistakes));
         }
         let prometheus = flags.prometheus_config.as_ref();
-        let prometheus = prometheus.map(|path| Source::read(path, UNUSED, read(path)?)).transpose()?;
+        let prometheus = prometheus.map(|path| Source::read(path, UNUSED, &read(path)?)).transpose()?;
         let doors = listening(flags, &own)?;
         let translation = translation(flags, &own, prometheus.as_ref())?;
         let beside = |path: &PathBuf| own.folder().join(path);

@@ -229,16 +229,12 @@ async fn open_store(config: &Config, clock: SharedClock, registry: &Registry) ->
     let opened = platform::task::blocking("open store", move || {
         let disk = RealDisk::open(&data).map_err(|error| {
             let place = data.display();
-            match error.source.kind() {
-                std::io::ErrorKind::WouldBlock => {
-                    format!("data directory {place} is in use by another process: stop it or choose another with --data")
-                }
-                _ => {
-                    let said = error.source.to_string();
-                    let cause = said.split(" (os error").next().unwrap_or_default().to_lowercase();
-                    format!("data directory {place} cannot be used ({cause}): choose another with --data")
-                }
+            if error.source.kind() == std::io::ErrorKind::WouldBlock {
+                return format!("data directory {place} is in use by another process: stop it or choose another with --data");
             }
+            let said = error.source.to_string();
+            let cause = said.split(" (os error").next().unwrap_or_default().to_lowercase();
+            format!("data directory {place} cannot be used ({cause}): choose another with --data")
         })?;
         Store::open(Arc::new(disk), clock, &registry, options)
             .map_err(|error| format!("data directory {}: {error}", data.display()))

@@ -50,7 +50,8 @@ fn otlp_of_a_prometheus_file_is_carried_over() {
     assert_eq!(got.strategy, "NoTranslation".parse().expect("a strategy"));
     assert!(got.promote_scope_metadata && got.promote_resource_attributes == ["a"]);
     flags.otlp_translation_strategy = Some("UnderscoreEscapingWithSuffixes".into());
-    assert_eq!(load(&flags, text).expect("good").translation.strategy, Default::default());
+    let got = load(&flags, text).expect("good").translation;
+    assert_eq!(got.strategy, "UnderscoreEscapingWithSuffixes".parse().expect("a strategy"));
 }
 
 #[test]

@@ -183,12 +183,11 @@ fn read_files(files: &[PathBuf]) -> Result<Vec<Group>, String> {
     for file in files.iter().flat_map(|pattern| expand(pattern)) {
         let at = |error: String| format!("{}: {error}", file.display());
         let text = platform::files::read_text(&file).map_err(|error| at(error.to_string()))?;
-        let configs: Vec<StaticConfig> = match file.extension().is_some_and(|end| end == "json") {
-            true => serde_json::from_str(&text).map_err(|error| at(error.to_string()))?,
-            false => {
-                let document = Document::parse(&text).map_err(|mistake| at(mistake.to_string()))?;
-                document.read(&[]).map_err(|mistakes| at(first(&mistakes)))?.0
-            }
+        let configs: Vec<StaticConfig> = if file.extension().is_some_and(|end| end == "json") {
+            serde_json::from_str(&text).map_err(|error| at(error.to_string()))?
+        } else {
+            let document = Document::parse(&text).map_err(|mistake| at(mistake.to_string()))?;
+            document.read(&[]).map_err(|mistakes| at(first(&mistakes)))?.0
         };
         for config in &configs {
             check_labels(&config.labels).map_err(at)?;

@@ -405,6 +405,10 @@ async fn a_configuration_that_cannot_work_names_job_field_and_fix() {
         let error = bench.apply(extra).expect_err(extra).to_string();
         assert!(error.contains(expected), "{extra}: {error}");
     }
+}
+
+#[test]
+fn a_configuration_whose_jobs_do_not_go_together_is_refused() {
     for (text, expected) in [
         (
             "scrape_configs: [{job_name: a}, {job_name: a}]",

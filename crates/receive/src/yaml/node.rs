@@ -228,7 +228,7 @@ fn merge(node: &Node, merged: &mut Vec<Entry>) -> Result<(), Mistake> {
                 merge(item, merged)?;
             }
         }
-        _ => return Err(node.at.mistake("<< takes a mapping or a list of mappings")),
+        Kind::Scalar { .. } => return Err(node.at.mistake("<< takes a mapping or a list of mappings")),
     }
     Ok(())
 }

@@ -257,7 +257,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let items = Items { items: self.items()?.iter().enumerate(), path: self.path, log: self.log };
+        let items = Items { left: self.items()?.iter().enumerate(), path: self.path, log: self.log };
         visitor.visit_seq(items)
     }
 
@@ -293,7 +293,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de, '_> {
 }
 
 struct Items<'a, 'p> {
-    items: std::iter::Enumerate<std::slice::Iter<'a, std::sync::Arc<Node>>>,
+    left: std::iter::Enumerate<std::slice::Iter<'a, std::sync::Arc<Node>>>,
     path: &'p Path<'p>,
     log: &'a Log,
 }
@@ -302,7 +302,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some((index, node)) = self.items.next() else { return Ok(None) };
+        let Some((index, node)) = self.left.next() else { return Ok(None) };
         within(node, &Path::Index(self.path, index), self.log, seed).map(Some)
     }
 }

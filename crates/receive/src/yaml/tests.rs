@@ -3,6 +3,7 @@
 use super::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
@@ -99,7 +100,7 @@ fn what_aliases_could_blow_up_is_bounded() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..12 {
         let aliases = vec![format!("*a{}", n - 1); 10].join(", ");
-        text += &format!("a{n}: &a{n} [{aliases}]\n");
+        writeln!(text, "a{n}: &a{n} [{aliases}]").expect("written");
     }
     let mistake = Document::parse(&text).expect_err("a bomb");
     assert!(mistake.message.contains("more than 1000000 values"), "{mistake}");
