@@ -189,8 +189,10 @@ fn logql(args: &LogArgs) -> Result<String, Failure> {
     }
     let mut matchers: Vec<String> =
         args.what.iter().map(|name| format!("service_name={}", quoted(name))).collect();
-    matchers.extend(selector::parse(args.selector.as_deref())?.iter().map(Requirement::matcher));
-    if matchers.is_empty() {
+    let required = selector::parse(args.selector.as_deref())?;
+    matchers.extend(required.iter().map(Requirement::matcher));
+    // LogQL wants one label that must be there.
+    if args.what.is_none() && !required.iter().any(Requirement::needs_label) {
         matchers.push(r#"service_name=~".+""#.to_owned());
     }
     let inside = namespace.map(|name| {
@@ -225,6 +227,8 @@ mod tests {
         );
         check(&[], Some(r#"{service_name=~".+"}"#));
         check(&["-l", "a"], Some(r#"{a=~".+"}"#));
+        check(&["-l", "!a,b!=c"], Some(r#"{a="", b!="c", service_name=~".+"}"#));
+        check(&["-l", "a="], Some(r#"{a="", service_name=~".+"}"#));
         check(&["-l", "a b"], None);
         check(
             &["pay", "-n", "shop", "-g", "x"],

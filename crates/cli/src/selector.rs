@@ -76,6 +76,15 @@ fn set<'a>(text: &'a str, word: &str) -> Option<(&'a str, Vec<String>)> {
 }
 
 impl Requirement {
+    /// Whether what has no such label fails it.
+    pub(crate) fn needs_label(&self) -> bool {
+        match &self.is {
+            Is::In(values) => values.iter().all(|value| !value.is_empty()),
+            Is::Present => true,
+            Is::NotIn(_) | Is::Absent => false,
+        }
+    }
+
     /// As a label matcher of PromQL or LogQL; what label names may not hold is an underscore, as everywhere.
     pub(crate) fn matcher(&self) -> String {
         let name: String =
