@@ -112,6 +112,8 @@ pub struct Config {
     pub header_timeout: Millis,
     /// What is scraped.
     pub scrape: Option<Scraping>,
+    /// Our own file, to say where a mistake is.
+    own: Option<(PathBuf, Document)>,
 }
 
 /// Scrape configuration and the file it stands in.
@@ -204,7 +206,7 @@ impl Config {
         let web_config = flags.web_config.clone().or(own.value.web_config.as_ref().map(beside));
         let tokens = flags.bearer_tokens_file.clone().or(own.value.bearer_tokens_file.as_ref().map(beside));
         let scrape = scraping(&own, prometheus)?;
-        let file = own.value;
+        let (file, place) = (own.value, (own.path, own.document));
         let interval = file.wal.interval.unwrap_or(Millis(WAL_INTERVAL_MS));
         Ok(Self {
             data: flags.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("data")),
@@ -229,7 +231,17 @@ impl Config {
                 .header_timeout
                 .unwrap_or(Millis(receive::listen::HEADER_READ_SECONDS_MAX * 1_000)),
             scrape,
+            own: flags.config.is_some().then_some(place),
         })
+    }
+
+    /// `message` about a key: where it stands in our own file, or the flag that gave it.
+    pub(crate) fn wrong(&self, field: &str, message: &str) -> String {
+        let place = self.own.as_ref().map(|(path, document)| (path, document.mistake(field, message)));
+        match place {
+            Some((path, mistake)) if mistake.line > 0 => said(path, &[mistake]),
+            _ => format!("--{}: {message}", field.replace('_', "-")),
+        }
     }
 }
 

@@ -71,7 +71,7 @@ pub fn check_config(file: &Path, prometheus: bool) -> ExitCode {
 fn check(flags: &Flags) -> Result<Vec<String>, String> {
     let mut config = load(flags, &None)?;
     crate::scrape::check(&config)?;
-    let guard = Guard::load(config.web_config.as_deref(), config.bearer_tokens_file.as_ref())?;
+    let guard = Guard::load(&config)?;
     let missing = crate::scrape::unreadable_files(&mut config);
     if !missing.is_empty() {
         return Err(missing.join("\n"));
@@ -159,8 +159,7 @@ impl Reloaded {
 async fn start(flags: &Flags, inline: Inline) -> Result<Running, StartError> {
     let config = load(flags, &inline).map_err(StartError)?;
     crate::scrape::check(&config).map_err(StartError)?;
-    let guard =
-        Guard::load(config.web_config.as_deref(), config.bearer_tokens_file.as_ref()).map_err(StartError)?;
+    let guard = Guard::load(&config).map_err(StartError)?;
     for note in &guard.notes {
         tracing::warn!("{note}");
     }

@@ -1,17 +1,18 @@
 //! Who may come in: Prometheus' `web.yml` (TLS, basic authentication, headers) and bearer tokens, for every door alike.
 
-use crate::config::said;
+use crate::config::{Config, said};
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::Response;
-use platform::disk::read_file;
 use receive::auth::{Auth, AuthError, Credentials};
+use receive::scrape::cause;
 use receive::tls::{ServerTls, TlsServerConfig};
 use receive::yaml::{Document, Unused};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Prometheus' web configuration file.
@@ -87,19 +88,25 @@ impl Guard {
     ///
     /// # Errors
     /// One sentence that names file, line, field and fix.
-    pub(crate) fn load(web: Option<&Path>, tokens: Option<&PathBuf>) -> Result<Self, String> {
-        let bearer_tokens = tokens.map(|path| read_tokens(path)).transpose()?.unwrap_or_default();
-        let Some(path) = web else {
-            let auth = auth(BTreeMap::new(), bearer_tokens).map_err(|(_, message)| message)?;
+    pub(crate) fn load(config: &Config) -> Result<Self, String> {
+        let tokens = config.bearer_tokens_file.as_deref().map(read_tokens).transpose();
+        let tokens = tokens.map_err(|message| config.wrong("bearer_tokens_file", &message))?;
+        let tokens = tokens.unwrap_or_default();
+        let Some(path) = config.web_config.as_deref() else {
+            let auth = auth(BTreeMap::new(), tokens).map_err(|(_, message)| message)?;
             return Ok(Self { auth, tls: None, headers: HeaderMap::new(), notes: Vec::new() });
         };
-        let text = text_of(path)?;
-        let document = Document::parse(&text).map_err(|mistake| said(path, &[mistake]))?;
+        let text = text_of(path).map_err(|message| config.wrong("web_config", &message))?;
+        Self::of(path, &text, tokens)
+    }
+
+    fn of(path: &Path, text: &str, tokens: Vec<String>) -> Result<Self, String> {
+        let document = Document::parse(text).map_err(|mistake| said(path, &[mistake]))?;
         let (file, unused): (WebFile, _) = document.read(UNUSED).map_err(|mistakes| said(path, &mistakes))?;
         let notes = unused.iter().map(|mistake| format!("{}: {mistake}", path.display())).collect();
         let wrong = |(field, message): Bad| said(path, &[document.mistake(&field, message)]);
         let headers = headers(&file.http_server_config.headers).map_err(wrong)?;
-        let auth = auth(file.basic_auth_users, bearer_tokens).map_err(wrong)?;
+        let auth = auth(file.basic_auth_users, tokens).map_err(wrong)?;
         let tls = file.tls_server_config.filter(|config| *config != TlsServerConfig::default());
         let folder = path.parent().unwrap_or(Path::new(""));
         let tls = tls.map(|config| {
@@ -147,7 +154,7 @@ fn read_tokens(path: &Path) -> Result<Vec<String>, String> {
     let lines = text.lines().map(|line| line.trim().to_owned());
     let tokens: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
     if tokens.is_empty() {
-        return Err(format!("{}: no token: write one a line", path.display()));
+        return Err(format!("{} holds no token: write one a line", path.display()));
     }
     Ok(tokens)
 }
@@ -163,24 +170,21 @@ fn beside(mut config: TlsServerConfig, folder: &Path) -> TlsServerConfig {
 
 /// A file's text, or one sentence.
 pub(crate) fn text_of(path: &Path) -> Result<String, String> {
-    let bytes = read_file(path).map_err(|error| format!("cannot {error}"))?;
-    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", path.display()))
+    platform::files::read_text(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => format!("{} is not UTF-8: write it as text", path.display()),
+        _ => format!("{} cannot be read ({}): name a file that is there", path.display(), cause(&error)),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use platform::{Disk, RealDisk};
 
     #[test]
     fn prometheus_form_is_read_and_what_cannot_be_is_named_with_its_line() {
         let dir = tempfile::tempdir().expect("a directory");
-        let disk = RealDisk::open(dir.path()).expect("the directory");
         let path = dir.path().join("web.yml");
-        let load = |text: &str| {
-            disk.write_atomic("web.yml", text.as_bytes()).expect("written");
-            Guard::load(Some(&path), None)
-        };
+        let load = |text: &str| Guard::of(&path, text, Vec::new());
         let hash = "$2b$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
         let users = format!("basic_auth_users:\n  ada: {hash}\n");
         for (text, expected) in [

@@ -20,7 +20,7 @@ pub mod units;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConfigError, GlobalConfig, OtlpConfig, PrometheusConfig, ScrapeConfig, UNUSED};
+pub use config::{ConfigError, GlobalConfig, OtlpConfig, PrometheusConfig, ScrapeConfig, UNUSED, cause};
 pub use discovery::TARGETS_PER_SOURCE_MAX;
 pub use job::{JOBS_MAX, SCRAPE_BYTES_MAX};
 pub use manager::ScrapeManager;

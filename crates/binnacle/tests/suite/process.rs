@@ -126,7 +126,7 @@ async fn the_environment_wins_over_the_file_and_flags_over_both() {
     let flags = ["--retention-bytes", "2GB"];
     let server = Server::start_with(&Setup { config, env: &env, flags: &flags, ..Setup::default() }).await;
     let info = get(server.door("prometheus"), "/api/v1/status/runtimeinfo").await.expect("an answer").json();
-    assert_eq!(info["data"]["storageRetention"], "172800s or 2000000000B");
+    assert_eq!(info["data"]["storageRetention"], "2d or 2000000000B");
     // The lookback of the file is the engine's: a sample of 30 seconds ago is out of sight.
     let metrics = format!(
         r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"old","gauge":{{"dataPoints":[{{"timeUnixNano":"{}","asDouble":1}}]}}}}]}}]}}]}}"#,

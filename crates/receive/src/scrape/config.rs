@@ -586,7 +586,8 @@ fn client_paths<'a>(
 }
 
 /// What the operating system says, without its number.
-pub(crate) fn cause(error: &std::io::Error) -> String {
+#[must_use]
+pub fn cause(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

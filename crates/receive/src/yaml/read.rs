@@ -19,12 +19,12 @@ pub(super) fn read<T: DeserializeOwned>(
     let log = Log { unused, seen: RefCell::default(), unknown: RefCell::default() };
     let value = T::deserialize(Reader { node: root, path: &Path::Root, log: &log });
     let value = value.map_err(|fault| fault.at(root.at, &Path::Root));
-    let mut unknown = log.unknown.into_inner();
+    let (mut seen, mut unknown) = (log.seen.into_inner(), log.unknown.into_inner());
+    seen.sort_by_key(|mistake| (mistake.line, mistake.column));
     match value {
-        Ok(value) if unknown.is_empty() => Ok((value, log.seen.into_inner())),
-        Ok(_) => Err(unknown),
-        Err(Fault(mistake)) => {
-            unknown.push(*mistake);
+        Ok(value) if unknown.is_empty() => Ok((value, seen)),
+        value => {
+            unknown.extend(value.err().map(|Fault(mistake)| *mistake));
             unknown.sort_by_key(|mistake| (mistake.line, mistake.column));
             Err(unknown)
         }

@@ -32,8 +32,19 @@ async fn check_config_names_line_and_fix() {
             "scrape_configs:\n  - job_name: a\n    basic_auth: {username: u, password: hunter2}\n    scrape_interval: 15\n",
             &["line 4, column 22: scrape_configs[0].scrape_interval: ", "write it as 15s"],
         ),
-        ("", "bearer_tokens_file: none.txt\n", &["none.txt"]),
-        ("", "web_config: none.yml\n", &["none.yml"]),
+        (
+            "",
+            "bearer_tokens_file: none.txt\n",
+            &[
+                "line 1, column 1: bearer_tokens_file: ",
+                "none.txt cannot be read (no such file or directory)",
+            ],
+        ),
+        (
+            "",
+            "web_config: none.yml\n",
+            &["line 1, column 1: web_config: ", "none.yml cannot be read (no such file or directory)"],
+        ),
         (
             "--prometheus",
             "scrape_configs:\n  - job_name: a\n    authorization: {credentials_file: none}\n",
