@@ -52,10 +52,10 @@ pub struct TlsServerConfig {
 /// Versions as `web.yml` and `tls_config` spell them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum TlsVersion {
-    /// 1.0; not offered.
+    /// 1.0; as a minimum, 1.2 is.
     #[serde(rename = "TLS10")]
     V10,
-    /// 1.1; not offered.
+    /// 1.1; as a minimum, 1.2 is.
     #[serde(rename = "TLS11")]
     V11,
     /// 1.2.
@@ -234,15 +234,14 @@ const CURVES: [(&str, NamedGroup); 4] = [
     ("X25519MLKEM768", NamedGroup::X25519MLKEM768),
 ];
 
-/// The versions from `min` to `max`.
+/// The versions from `min` to `max`. Below TLS 1.2 nothing is offered: a lower `min` asks for less than there is, a lower
+/// `max` for what cannot be had.
 pub(crate) fn versions(
     min: Option<TlsVersion>,
     max: Option<TlsVersion>,
 ) -> Result<Vec<&'static SupportedProtocolVersion>, TlsError> {
-    for (field, version) in [("min_version", min), ("max_version", max)] {
-        if version.is_some_and(|version| version < TlsVersion::V12) {
-            return Err(TlsError::new(field, "is not offered, it is broken: write TLS12 or TLS13"));
-        }
+    if max.is_some_and(|version| version < TlsVersion::V12) {
+        return Err(TlsError::new("max_version", "is not offered, it is broken: write TLS12 or TLS13"));
     }
     let mut versions = vec![&TLS12, &TLS13];
     versions.retain(|version| **version != TLS12 || min != Some(TlsVersion::V13));

@@ -178,7 +178,7 @@ fn files_that_cannot_serve_tls_are_named() {
         (read("client_auth_type: RequireAndVerifyClientCert"), "client_ca_file: is missing"),
         (read("client_auth_type: RequestClientCert"), "client_auth_type: is not offered"),
         (read("client_allowed_sans: [a]"), "client_allowed_sans: is not offered"),
-        (read("min_version: TLS10"), "min_version: is not offered"),
+        (read("max_version: TLS10"), "max_version: is not offered"),
         (read("{min_version: TLS13, max_version: TLS12}"), "max_version: is below min_version"),
         (
             read("cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]"),
@@ -201,6 +201,7 @@ fn files_that_cannot_serve_tls_are_named() {
         "{min_version: TLS12, max_version: TLS13, prefer_server_cipher_suites: true}",
         "{min_version: TLS12, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384]}",
         "curve_preferences: [X25519, CurveP256]",
+        "min_version: TLS10",
         "client_auth_type: NoClientCert",
     ] {
         assert!(ServerTls::load(read(text)).is_ok(), "{text}");

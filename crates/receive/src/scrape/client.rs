@@ -83,14 +83,22 @@ pub(crate) struct ClientSettings {
 
 impl ClientSettings {
     pub(crate) fn of_job(config: &ScrapeConfig) -> Result<Self, Bad> {
-        let bearer = bearer(config)?;
-        let authorization = config.authorization.as_ref().or(bearer.as_ref());
-        let login = login(config.basic_auth.as_ref(), authorization)?;
+        let authorization = authorization(
+            config.basic_auth.as_ref(),
+            config.authorization.as_ref(),
+            (config.bearer_token.as_ref(), config.bearer_token_file.as_ref()),
+        )?;
+        let login = login(config.basic_auth.as_ref(), authorization.as_ref())?;
         Self::build(login, &config.tls_config, config.follow_redirects)
     }
 
     pub(crate) fn of_discovery(config: &HttpSdConfig) -> Result<Self, Bad> {
-        let login = login(config.basic_auth.as_ref(), config.authorization.as_ref())?;
+        let authorization = authorization(
+            config.basic_auth.as_ref(),
+            config.authorization.as_ref(),
+            (config.bearer_token.as_ref(), config.bearer_token_file.as_ref()),
+        )?;
+        let login = login(config.basic_auth.as_ref(), authorization.as_ref())?;
         Self::build(login, &config.tls_config, config.follow_redirects)
     }
 
@@ -123,20 +131,22 @@ impl ClientSettings {
     }
 }
 
-fn bearer(config: &ScrapeConfig) -> Result<Option<Authorization>, Bad> {
-    let given = [
-        config.basic_auth.is_some(),
-        config.authorization.is_some(),
-        config.bearer_token.is_some(),
-        config.bearer_token_file.is_some(),
-    ];
+/// `authorization`, or what its shorthands `bearer_token` and `bearer_token_file` stand for.
+fn authorization(
+    basic: Option<&BasicAuth>,
+    authorization: Option<&Authorization>,
+    (token, token_file): (Option<&Secret>, Option<&PathBuf>),
+) -> Result<Option<Authorization>, Bad> {
+    let given = [basic.is_some(), authorization.is_some(), token.is_some(), token_file.is_some()];
     if given.iter().filter(|given| **given).count() > 1 {
         let message =
             "at most one of basic_auth, authorization, bearer_token and bearer_token_file may be set";
         return Err(("authorization".into(), message.into()));
     }
-    let (credentials, credentials_file) = (config.bearer_token.clone(), config.bearer_token_file.clone());
-    Ok((given[2] || given[3]).then(|| Authorization { kind: String::new(), credentials, credentials_file }))
+    let (credentials, credentials_file) = (token.cloned(), token_file.cloned());
+    let bearer =
+        (given[2] || given[3]).then(|| Authorization { kind: String::new(), credentials, credentials_file });
+    Ok(authorization.cloned().or(bearer))
 }
 
 fn login(basic: Option<&BasicAuth>, authorization: Option<&Authorization>) -> Result<Option<Login>, Bad> {

@@ -121,8 +121,6 @@ pub const UNUSED: Unused = &[
     (
         "HttpSdConfig",
         &[
-            "bearer_token",
-            "bearer_token_file",
             "oauth2",
             "enable_http2",
             "proxy_url",
@@ -174,15 +172,17 @@ impl OtlpConfig {
             let message = "needs promote_all_resource_attributes: true".into();
             return Err(fail("ignore_resource_attributes", message));
         }
+        let promoted = names("promote_resource_attributes", &self.promote_resource_attributes)?;
+        let ignored = names("ignore_resource_attributes", &self.ignore_resource_attributes)?;
         let strategy = self.translation_strategy.as_deref().filter(|name| !name.is_empty());
         let strategy = strategy.map(str::parse).transpose();
         let strategy =
             strategy.map_err(|error: wire::WireError| fail("translation_strategy", error.to_string()))?;
         Ok(MetricsTranslation {
             strategy: strategy.unwrap_or_default(),
-            promote_resource_attributes: self.promote_resource_attributes.clone(),
+            promote_resource_attributes: promoted,
             promote_all_resource_attributes: self.promote_all_resource_attributes,
-            ignore_resource_attributes: self.ignore_resource_attributes.clone(),
+            ignore_resource_attributes: ignored,
             keep_identifying_resource_attributes: self.keep_identifying_resource_attributes,
             convert_histograms_to_nhcb: self.convert_histograms_to_nhcb,
             promote_scope_metadata: self.promote_scope_metadata,
@@ -237,6 +237,23 @@ impl Default for GlobalConfig {
             external_labels: BTreeMap::new(),
         }
     }
+}
+
+/// The attributes of an `otlp` list without the blanks around them, each once.
+fn names(list: &str, written: &[String]) -> Result<Vec<String>, ConfigError> {
+    let mut names: Vec<String> = Vec::new();
+    for (at, name) in written.iter().enumerate() {
+        let fail =
+            |message: &str| ConfigError { field: format!("otlp.{list}[{at}]"), message: message.into() };
+        match name.trim() {
+            "" => return Err(fail("is empty: name an attribute, or remove it")),
+            name if names.iter().any(|known| known == name) => {
+                return Err(fail("stands in the list twice: remove one"));
+            }
+            name => names.push(name.to_owned()),
+        }
+    }
+    Ok(names)
 }
 
 /// Exposition formats, in the names of `scrape_protocols`.
@@ -456,6 +473,10 @@ pub struct HttpSdConfig {
     pub basic_auth: Option<BasicAuth>,
     /// The `Authorization` header.
     pub authorization: Option<Authorization>,
+    /// Shorthand of `authorization`.
+    pub bearer_token: Option<Secret>,
+    /// Shorthand of `authorization`.
+    pub bearer_token_file: Option<PathBuf>,
     /// How to speak TLS.
     pub tls_config: TlsConfig,
     /// Whether redirects are followed.
@@ -469,6 +490,8 @@ impl Default for HttpSdConfig {
             refresh_interval: None,
             basic_auth: None,
             authorization: None,
+            bearer_token: None,
+            bearer_token_file: None,
             tls_config: TlsConfig::default(),
             follow_redirects: true,
         }
@@ -558,6 +581,8 @@ impl ScrapeConfig {
         paths.extend(client_paths(job, &mut self.basic_auth, &mut self.authorization, &mut self.tls_config));
         for (at, sd) in self.http_sd_configs.iter_mut().enumerate() {
             let owner = format!("{job}.http_sd_configs[{at}]");
+            let file = sd.bearer_token_file.as_mut();
+            paths.extend(file.map(|path| (format!("{owner}.bearer_token_file"), path)));
             paths.extend(client_paths(&owner, &mut sd.basic_auth, &mut sd.authorization, &mut sd.tls_config));
         }
         paths

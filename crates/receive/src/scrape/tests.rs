@@ -397,7 +397,12 @@ async fn a_configuration_that_cannot_work_names_job_field_and_fix() {
             "relabel_configs: [{action: dorp}]",
             "relabel_configs[0].action: unknown relabel action \"dorp\": use replace",
         ),
-        ("tls_config: {min_version: TLS11}", "tls_config.min_version: is not offered"),
+        ("tls_config: {max_version: TLS11}", "tls_config.max_version: is not offered"),
+        (
+            "http_sd_configs: [{url: 'http://a', bearer_token: a, bearer_token_file: b}]",
+            "http_sd_configs[0].authorization: at most one of",
+        ),
+        ("static_configs: [~]", "scrape_configs[0].static_configs[0]: is empty"),
         ("tls_config: {ca: x, ca_file: y}", "tls_config.ca_file: is set, and ca too: keep one"),
         ("scrape_protocols: []", "scrape_configs[0].scrape_protocols: is empty"),
         ("honor_labels: 'yes'", "scrape_configs[0].honor_labels: must be true or false"),
@@ -415,7 +420,6 @@ fn a_configuration_whose_jobs_do_not_go_together_is_refused() {
             "scrape_configs[1].job_name: \"a\" is the name of scrape_configs[0] too: rename one of them",
         ),
         ("scrape_configs: [{}]", "scrape_configs[0].job_name: is missing: give the job a name"),
-        ("scrape_configs: [~]", "scrape_configs[0].job_name: is missing: give the job a name"),
         (
             "global: {scrape_timeout: 2m}",
             "global.scrape_timeout: 2m is greater than the scrape interval 1m: shorten it",
@@ -425,9 +429,22 @@ fn a_configuration_whose_jobs_do_not_go_together_is_refused() {
         let checked = ScrapeManager::check(&config.global, &config.scrape_configs);
         assert_eq!(checked.expect_err(text).to_string(), expected);
     }
-    let (config, _) = read("otlp: {translation_strategy: X}").expect("yaml");
-    let error = config.otlp.translation().expect_err("no strategy").to_string();
-    assert!(error.starts_with("otlp.translation_strategy: ") && error.contains("NoTranslation"), "{error}");
+    for (otlp, expected) in [
+        ("{translation_strategy: X}", "otlp.translation_strategy: "),
+        (
+            "{promote_resource_attributes: [a, ' a ']}",
+            "otlp.promote_resource_attributes[1]: stands in the list twice",
+        ),
+        (
+            "{promote_all_resource_attributes: true, ignore_resource_attributes: ['']}",
+            "otlp.ignore_resource_attributes[0]: is empty",
+        ),
+        ("{ignore_resource_attributes: [a]}", "otlp.ignore_resource_attributes: needs promote_all"),
+    ] {
+        let (config, _) = read(&format!("otlp: {otlp}")).expect("yaml");
+        let error = config.otlp.translation().expect_err(otlp).to_string();
+        assert!(error.starts_with(expected), "{otlp}: {error}");
+    }
 }
 
 #[test]

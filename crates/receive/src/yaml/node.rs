@@ -11,6 +11,8 @@ const NODES_MAX: usize = 1_000_000;
 /// Lists and mappings in one another.
 const DEPTH_MAX: usize = 100;
 const MERGE: &str = "<<";
+/// What `!!` stands for.
+const TAGS: &str = "tag:yaml.org,2002:";
 
 /// Line and column, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,8 +158,12 @@ impl Builder {
                 Err(at.mistake("a second document begins here: only one is read, remove the others"))
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain
-                    && tag.is_none_or(|tag| tag.core_suffix().is_none_or(|kind| kind != "str"));
+                let kind = tag.as_ref().and_then(|tag| tag.suffix_in_namespace(TAGS));
+                let kind = kind.as_deref();
+                if kind == Some("binary") {
+                    return Err(at.mistake("binary values are not read: write text"));
+                }
+                let plain = style == ScalarStyle::Plain && kind != Some("str");
                 let node = Node::new(at, Kind::Scalar { text: text.into_owned(), plain })?;
                 self.put(anchor, Arc::new(node))
             }

@@ -272,6 +272,9 @@ impl<'de> de::Deserializer<'de> for Reader<'de, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if self.node.is_null() && matches!(self.path, Path::Index(..)) {
+            return Err(self.fail("is empty: write its keys, or remove it"));
+        }
         let known = |entry: &&Entry| self.log.knows(name, fields, self.path, entry);
         let entries = self.entries()?.iter().filter(known).filter(|entry| !entry.value.is_null());
         let members = self.members(entries.collect());

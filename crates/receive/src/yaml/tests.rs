@@ -75,6 +75,8 @@ fn mistakes_say_where_what_and_how() {
         ("kind: green", "line 1, column 7: kind: \"green\" is none of red, blue"),
         ("name: x\n---\nname: y", "line 2, column 1: a second document begins here"),
         ("name: &a [*a]", "line 1, column 11: the alias stands inside"),
+        ("name: !!binary \"/w==\"", "line 1, column 16: binary values are not read: write text"),
+        ("list:\n-\n- a: x", "list[0]: is empty: write its keys, or remove it"),
         ("[a]: 1", "line 1, column 1: a key must be a word"),
         ("name: [", "line 1, column 7: not YAML: unclosed bracket"),
         ("name: 'hunter2", "not YAML: "),
