@@ -18,7 +18,7 @@ pub fn to_json(expr: &Expr) -> Value {
             "op": if unary.negative { "-" } else { "+" },
             "expr": to_json(&unary.expr),
         }),
-        Expr::Binary(binary) => binary_json(binary),
+        Expr::Binary(binary) => chain_json(binary),
         Expr::Aggregate(aggregate) => json!({
             "type": "aggregation",
             "op": aggregate.op.as_str(),
@@ -63,7 +63,18 @@ pub fn to_json(expr: &Expr) -> Value {
     }
 }
 
-fn binary_json(binary: &Binary) -> Value {
+/// A chain of operators leans to the left and is as deep as it is long, so it is printed from its first operand outwards.
+fn chain_json(outermost: &Binary) -> Value {
+    let mut chain = vec![outermost];
+    let mut first = &outermost.lhs;
+    while let Expr::Binary(inner) = first {
+        chain.push(inner);
+        first = &inner.lhs;
+    }
+    chain.into_iter().rev().fold(to_json(first), |lhs, binary| binary_json(binary, lhs))
+}
+
+fn binary_json(binary: &Binary, lhs: Value) -> Value {
     let matching = binary.matching.as_ref().map(|matching| {
         json!({
             "card": matching.cardinality.as_str(),
@@ -73,14 +84,16 @@ fn binary_json(binary: &Binary) -> Value {
             "fillValues": {"lhs": fill_json(matching.fill_left), "rhs": fill_json(matching.fill_right)},
         })
     });
-    json!({
+    let mut node = json!({
         "type": "binaryExpr",
         "op": binary.op.as_str(),
-        "lhs": to_json(&binary.lhs),
         "rhs": to_json(&binary.rhs),
         "matching": matching,
         "bool": binary.return_bool,
-    })
+    });
+    // Moved in: the macro would copy it.
+    node["lhs"] = lhs;
+    node
 }
 
 /// A whole number is written without a fraction.

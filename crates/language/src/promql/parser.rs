@@ -143,21 +143,27 @@ impl<'a> Parser<'a> {
     /// Records a node over subtrees of height `below`.
     fn grow(&mut self, below: usize) -> Result<()> {
         self.height = below + 1;
-        self.check_depth(self.height, TREE_DEPTH_MAX)
+        if self.height <= TREE_DEPTH_MAX {
+            return Ok(());
+        }
+        let message = format!(
+            "expression has more than {TREE_DEPTH_MAX} operators in a row; put some of them in parentheses"
+        );
+        Err(self.error(self.token().span, message))
     }
 
-    fn check_depth(&self, depth: usize, max: usize) -> Result<()> {
-        if depth > max {
-            let message = format!("expression is nested deeper than {max}");
-            return Err(self.error(self.token().span, message));
+    fn check_nesting(&self, depth: usize) -> Result<()> {
+        if depth <= NESTING_DEPTH_MAX {
+            return Ok(());
         }
-        Ok(())
+        let message = format!("expression is nested deeper than {NESTING_DEPTH_MAX}");
+        Err(self.error(self.token().span, message))
     }
 
     /// Runs `parse` one level deeper.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.nesting += 1;
-        self.check_depth(self.nesting, NESTING_DEPTH_MAX)?;
+        self.check_nesting(self.nesting)?;
         let result = parse(self);
         self.nesting -= 1;
         result

@@ -2,6 +2,7 @@
 
 use super::{Engine, PromAnswer, PromError, PromErrorKind, PromValue, QueryOptions, SampleValue};
 use crate::memory::MemoryMetrics;
+use language::promql::TREE_DEPTH_MAX;
 use model::scan::Budget;
 use model::{Labels, Tenant};
 
@@ -161,7 +162,10 @@ fn extreme_times_and_lengths_neither_panic_nor_exhaust_memory() {
 
 #[test]
 fn the_deepest_query_that_parses_evaluates() {
-    let chain = vec!["requests_total"; 240].join(" + ");
+    let chain = vec!["requests_total"; TREE_DEPTH_MAX].join(" + ");
+    let parsed = language::promql::parse(&chain).expect("the longest chain");
+    assert!(!language::promql::pretty(&parsed).is_empty());
+    assert!(!language::promql::json::to_json(&parsed).to_string().is_empty());
     assert!(instant(&chain, &QueryOptions::default(), &Budget::default()).is_ok());
     let nested = format!("{}1{}", "(-".repeat(45), ")".repeat(45));
     assert!(instant(&nested, &QueryOptions::default(), &Budget::default()).is_ok());

@@ -1,8 +1,8 @@
 //! Duration expressions: inside brackets a whole expression, after `offset` one operand with a sign.
 
+use super::super::ParseError;
 use super::super::ast::{BinaryOp, Duration, DurationExpr, Number, Span};
 use super::super::token::{Kind, Preprocessor};
-use super::super::{NESTING_DEPTH_MAX, ParseError};
 use super::{Parser, Result};
 
 /// Where a duration stands, which messages name.
@@ -119,7 +119,7 @@ impl Parser<'_> {
                     break;
                 }
                 chain += 1;
-                parser.check_depth(parser.nesting + chain, NESTING_DEPTH_MAX)?;
+                parser.check_nesting(parser.nesting + chain)?;
                 let sign = parser.advance();
                 let right_associative = op == BinaryOp::Pow;
                 let rhs = parser.duration_expr(op.precedence() + u8::from(!right_associative))?;

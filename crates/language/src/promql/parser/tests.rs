@@ -1,6 +1,7 @@
 //! Inputs and what they parse to, or the error they give.
 
 use super::parse;
+use crate::promql::TREE_DEPTH_MAX;
 use crate::promql::ast::Span;
 
 fn check(query: &str, expected: &str) {
@@ -94,6 +95,8 @@ fn deep_nesting_is_refused_not_overflowed() {
     {
         assert!(parse(&query).is_err());
     }
+    let error = parse(&(vec!["1"; TREE_DEPTH_MAX + 2].join("+"))).expect_err("too long");
+    assert!(error.to_string().contains("more than 250 operators in a row"), "{error}");
 }
 
 mod round_trip {
