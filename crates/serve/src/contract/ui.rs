@@ -2,6 +2,7 @@
 
 use super::server::Server;
 use std::io::Read;
+use std::path::Path;
 
 #[tokio::test]
 async fn every_path_is_the_page_or_says_how_to_build_it() {
@@ -12,7 +13,10 @@ async fn every_path_is_the_page_or_says_how_to_build_it() {
         assert!(page.header("content-security-policy").contains("script-src 'self'"));
         assert_eq!(page.header("cache-control"), "no-cache");
         let text = page.text();
-        let script = text.split('"').find(|word| word.ends_with(".js")).expect("a script");
+        let script = text
+            .split('"')
+            .find(|word| Path::new(word).extension().is_some_and(|end| end == "js"))
+            .expect("a script");
         check_encodings(&server, script).await;
     } else {
         assert_eq!(page.status, 404);
