@@ -37,7 +37,7 @@ enum Command {
         command: DemoCommand,
     },
     #[command(flatten)]
-    Ask(cli::Command),
+    Ask(Box<cli::Command>),
 }
 
 #[derive(Subcommand)]
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
                 binnacle::check_config(&file, prometheus)
             }
             Command::Demo { command } => binnacle::demo::run(command).await,
-            Command::Ask(command) => cli::run(command, Arc::new(RealClock::default())).await,
+            Command::Ask(command) => cli::run(*command, Arc::new(RealClock::default())).await,
         }
     })
 }
