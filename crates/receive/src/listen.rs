@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use platform::metrics::{Counter, Gauge, Registry};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -28,6 +28,8 @@ pub const CONNECTIONS_MAX: usize = 20_000;
 pub const HEADER_READ_SECONDS_MAX: u64 = 120;
 /// Longest TLS handshake.
 pub const HANDSHAKE_SECONDS_MAX: u64 = 10;
+/// What is read of a plain request that a TLS door refuses, so that its sender hears the answer.
+const REFUSED_BYTES_MAX: usize = 4 << 10;
 /// Longest wait for requests at work when the process stops.
 pub const DRAIN_SECONDS_MAX: u64 = 20;
 /// Read and write buffer of one HTTP/1 connection.
@@ -188,6 +190,9 @@ async fn speak(
         first = tokio::time::timeout(silence, stream.peek(&mut first_byte)) => drop(first??),
     }
     let Some(tls) = tls else { return http(stream, router, limits, stop).await };
+    if first_byte[0].is_ascii_uppercase() {
+        return Ok(not_tls(stream).await?);
+    }
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     match tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), handshake).await {
         Ok(Ok(stream)) => http(stream, router, limits, stop).await,
@@ -200,6 +205,16 @@ async fn speak(
             Err(late.into())
         }
     }
+}
+
+/// Tells a client that speaks plain HTTP to a TLS door so, in the words of Go's servers.
+async fn not_tls(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut request = [0; REFUSED_BYTES_MAX];
+    stream.readable().await?;
+    let _ = stream.try_read(&mut request);
+    let answer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
 }
 
 type ConnectionError = Box<dyn std::error::Error + Send + Sync>;

@@ -7,7 +7,7 @@ use axum::routing::get;
 use platform::{Disk, RealDisk};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 struct Bench {
     addr: SocketAddr,
@@ -226,4 +226,9 @@ async fn versions_suites_and_inline_certificates_count() {
     assert_eq!(fetch(served.addr, &with("")).await.as_deref(), Ok("hello"));
     assert_eq!(fetch(served.addr, &with(", min_version: TLS13")).await.as_deref(), Ok("hello"));
     assert!(fetch(served.addr, &with(", max_version: TLS12")).await.is_err());
+    let plain = ask(served.addr, "/").await.expect("an answer");
+    assert!(
+        plain.starts_with("HTTP/1.0 400 ") && plain.contains("HTTP request to an HTTPS server"),
+        "{plain}"
+    );
 }
