@@ -7,11 +7,16 @@
 use super::relabel::RelabelConfig;
 use super::units::{PromBytes, PromDuration};
 use crate::tls::TlsVersion;
-use crate::yaml::{Document, Mistake, Unused};
+use crate::yaml::{Document, Mistake};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use wire::otlp::MetricsTranslation;
+
+mod otlp;
+mod unused;
+
+pub use otlp::OtlpConfig;
+pub use unused::UNUSED;
 
 /// Secrets must not appear in logs or API answers.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -34,160 +39,6 @@ pub struct PrometheusConfig {
     pub scrape_configs: Vec<ScrapeConfig>,
     /// How OTLP metrics become series.
     pub otlp: OtlpConfig,
-}
-
-/// Keys of Prometheus 3.15 that are read over, by the struct they stand in.
-pub const UNUSED: Unused = &[
-    (
-        "PrometheusConfig",
-        &[
-            "runtime",
-            "alerting",
-            "rule_files",
-            "scrape_config_files",
-            "storage",
-            "tracing",
-            "remote_write",
-            "remote_read",
-        ],
-    ),
-    (
-        "GlobalConfig",
-        &[
-            "evaluation_interval",
-            "rule_query_offset",
-            "query_log_file",
-            "scrape_failure_log_file",
-            "keep_dropped_targets",
-            "metric_name_validation_scheme",
-            "metric_name_escaping_scheme",
-            "convert_classic_histograms_to_nhcb",
-            "extra_scrape_metrics",
-        ],
-    ),
-    (
-        "ScrapeConfig",
-        &[
-            "scrape_failure_log_file",
-            "keep_dropped_targets",
-            "metric_name_validation_scheme",
-            "metric_name_escaping_scheme",
-            "convert_classic_histograms_to_nhcb",
-            "extra_scrape_metrics",
-            "native_histogram_bucket_limit",
-            "native_histogram_min_bucket_factor",
-            "oauth2",
-            "enable_http2",
-            "proxy_url",
-            "no_proxy",
-            "proxy_from_environment",
-            "proxy_connect_header",
-            "http_headers",
-            "aws_sd_configs",
-            "azure_sd_configs",
-            "consul_sd_configs",
-            "digitalocean_sd_configs",
-            "docker_sd_configs",
-            "dockerswarm_sd_configs",
-            "ec2_sd_configs",
-            "ecs_sd_configs",
-            "elasticache_sd_configs",
-            "eureka_sd_configs",
-            "gce_sd_configs",
-            "hetzner_sd_configs",
-            "ionos_sd_configs",
-            "kubernetes_sd_configs",
-            "kuma_sd_configs",
-            "lightsail_sd_configs",
-            "linode_sd_configs",
-            "marathon_sd_configs",
-            "msk_sd_configs",
-            "nerve_sd_configs",
-            "nomad_sd_configs",
-            "oci_sd_configs",
-            "openstack_sd_configs",
-            "outscale_sd_configs",
-            "ovhcloud_sd_configs",
-            "puppetdb_sd_configs",
-            "rds_sd_configs",
-            "scaleway_sd_configs",
-            "serverset_sd_configs",
-            "stackit_sd_configs",
-            "triton_sd_configs",
-            "uyuni_sd_configs",
-            "vultr_sd_configs",
-        ],
-    ),
-    (
-        "HttpSdConfig",
-        &[
-            "oauth2",
-            "enable_http2",
-            "proxy_url",
-            "no_proxy",
-            "proxy_from_environment",
-            "proxy_connect_header",
-            "http_headers",
-        ],
-    ),
-    ("BasicAuth", &["username_ref", "password_ref"]),
-    ("Authorization", &["credentials_ref"]),
-    ("TlsConfig", &["ca_ref", "cert_ref", "key_ref"]),
-    ("OtlpConfig", &["label_name_underscore_sanitization", "label_name_preserve_multiple_underscores"]),
-];
-
-/// `otlp`.
-#[expect(clippy::struct_excessive_bools, reason = "the shape of Prometheus' configuration")]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct OtlpConfig {
-    /// `UnderscoreEscapingWithSuffixes` when absent.
-    pub translation_strategy: Option<String>,
-    /// Resource attributes that become labels of every series.
-    pub promote_resource_attributes: Vec<String>,
-    /// All of them do, but the ignored ones.
-    pub promote_all_resource_attributes: bool,
-    /// Exceptions from promoting all.
-    pub ignore_resource_attributes: Vec<String>,
-    /// `service.*` stay in `target_info`.
-    pub keep_identifying_resource_attributes: bool,
-    /// Histograms become native ones with custom bounds.
-    pub convert_histograms_to_nhcb: bool,
-    /// The scope becomes `otel_scope_*` labels.
-    pub promote_scope_metadata: bool,
-}
-
-impl OtlpConfig {
-    /// The switches as the decoder takes them.
-    ///
-    /// # Errors
-    /// For a strategy that does not exist, and attributes both promoted by name and all together.
-    pub fn translation(&self) -> Result<MetricsTranslation, ConfigError> {
-        let fail = |field: &str, message: String| ConfigError { field: format!("otlp.{field}"), message };
-        if self.promote_all_resource_attributes && !self.promote_resource_attributes.is_empty() {
-            let message = "goes without promote_all_resource_attributes: keep one of the two".into();
-            return Err(fail("promote_resource_attributes", message));
-        }
-        if !self.promote_all_resource_attributes && !self.ignore_resource_attributes.is_empty() {
-            let message = "needs promote_all_resource_attributes: true".into();
-            return Err(fail("ignore_resource_attributes", message));
-        }
-        let promoted = names("promote_resource_attributes", &self.promote_resource_attributes)?;
-        let ignored = names("ignore_resource_attributes", &self.ignore_resource_attributes)?;
-        let strategy = self.translation_strategy.as_deref().filter(|name| !name.is_empty());
-        let strategy = strategy.map(str::parse).transpose();
-        let strategy =
-            strategy.map_err(|error: wire::WireError| fail("translation_strategy", error.to_string()))?;
-        Ok(MetricsTranslation {
-            strategy: strategy.unwrap_or_default(),
-            promote_resource_attributes: promoted,
-            promote_all_resource_attributes: self.promote_all_resource_attributes,
-            ignore_resource_attributes: ignored,
-            keep_identifying_resource_attributes: self.keep_identifying_resource_attributes,
-            convert_histograms_to_nhcb: self.convert_histograms_to_nhcb,
-            promote_scope_metadata: self.promote_scope_metadata,
-        })
-    }
 }
 
 /// `global`.
@@ -237,23 +88,6 @@ impl Default for GlobalConfig {
             external_labels: BTreeMap::new(),
         }
     }
-}
-
-/// The attributes of an `otlp` list without the blanks around them, each once.
-fn names(list: &str, written: &[String]) -> Result<Vec<String>, ConfigError> {
-    let mut names: Vec<String> = Vec::new();
-    for (at, name) in written.iter().enumerate() {
-        let fail =
-            |message: &str| ConfigError { field: format!("otlp.{list}[{at}]"), message: message.into() };
-        match name.trim() {
-            "" => return Err(fail("is empty: name an attribute, or remove it")),
-            name if names.iter().any(|known| known == name) => {
-                return Err(fail("stands in the list twice: remove one"));
-            }
-            name => names.push(name.to_owned()),
-        }
-    }
-    Ok(names)
 }
 
 /// Exposition formats, in the names of `scrape_protocols`.
