@@ -231,8 +231,7 @@ async fn open_store(config: &Config, clock: SharedClock, registry: &Registry) ->
             if error.source.kind() == std::io::ErrorKind::WouldBlock {
                 return format!("data directory {place} is in use by another process: stop it or choose another with --data");
             }
-            let said = error.source.to_string();
-            let cause = said.split(" (os error").next().unwrap_or_default().to_lowercase();
+            let cause = receive::scrape::cause(&error.source);
             format!("data directory {place} cannot be used ({cause}): choose another with --data")
         })?;
         Store::open(Arc::new(disk), clock, &registry, options)

@@ -3,7 +3,7 @@
 //! One [`Fetcher`] belongs to one target and keeps its connection open between scrapes; nothing is pooled beyond that.
 //! Secrets in files are read at every request, so that they can be rotated.
 
-use super::config::{Authorization, Bad, BasicAuth, HttpSdConfig, ScrapeConfig, Secret, TlsConfig};
+use super::config::{Authorization, Bad, BasicAuth, HttpSdConfig, ScrapeConfig, Secret, TlsConfig, cause};
 use crate::tls::{self, Pem, TlsError};
 use crate::yaml::redact_url;
 use base64::Engine;
@@ -331,7 +331,8 @@ fn origin(url: &Uri) -> Result<Origin, String> {
 
 async fn connect(settings: &ClientSettings, origin: &Origin) -> Result<SendRequest<Empty<Bytes>>, String> {
     let stream = platform::net::connect(&origin.address).await;
-    let stream = stream.map_err(|error| format!("dial tcp {}: {error}", origin.address))?;
+    let stream =
+        stream.map_err(|error| format!("dial tcp {}: connect: {}", origin.address, cause(&error)))?;
     if !origin.tls {
         return speak(stream).await;
     }

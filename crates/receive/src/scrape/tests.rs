@@ -317,6 +317,14 @@ async fn a_target_that_hangs_or_refuses_is_down() {
     bench.kept.wait(&format!("up{{instance=\"{addr}\", job=\"j\"}} 0")).await;
     let error = bench.manager.targets().active[0].last_error.clone();
     assert!(error.ends_with("context deadline exceeded"), "{error}");
+    drop(silent);
+    let closed = platform::net::listen("127.0.0.1:0".parse().expect("addr")).await.expect("listen");
+    let addr = closed.local_addr().expect("addr").to_string();
+    drop(closed);
+    bench.apply(&format!("static_configs: [{{targets: ['{addr}']}}]")).expect("config");
+    bench.kept.wait(&format!("up{{instance=\"{addr}\", job=\"j\"}} 0")).await;
+    let error = bench.manager.targets().active[0].last_error.clone();
+    assert_eq!(error, format!("Get \"http://{addr}/metrics\": dial tcp {addr}: connect: connection refused"));
 }
 
 #[tokio::test]
