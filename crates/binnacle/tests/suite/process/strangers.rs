@@ -134,7 +134,8 @@ async fn every_door_wants_tls_and_a_password_or_a_token() {
     let (http1, http2) = (connector(root.clone(), b"http/1.1"), connector(root, b"h2"));
     assert_eq!(server.doors().len(), 12);
     for (door, addr) in server.doors() {
-        assert!(ask(*addr, Method::GET, "/", &[], &[]).await.is_none(), "{door} speaks without TLS");
+        let plain = ask(*addr, Method::GET, "/", &[], &[]).await.expect("a refusal");
+        assert!(plain.status == 400 && plain.text().contains("HTTPS server"), "{door} speaks without TLS");
         for (headers, admitted) in [(&[][..], false), (&[WRONG], false), (&[BASIC], true), (&[BEARER], true)]
         {
             let answer = get_over_tls(*addr, &http1, headers).await;
