@@ -5,7 +5,7 @@
 
 use super::bloom::{Bloom, BloomBuilder};
 use super::number::Number;
-use super::template::{Part, parts, runs};
+use super::template::{Dotted, Found, Part, parts, read_dotted, runs};
 use crate::codec::{Reader, put_varint};
 use crate::error::Damage;
 
@@ -29,6 +29,23 @@ fn bit_of(number: Number) -> Option<usize> {
 
 fn number(digits: &[u8]) -> Number {
     Number::read(digits, digits.len(), digits.len())
+}
+
+/// The hash that addresses are known by: no number has so many digits.
+fn hash_of(address: u32) -> u64 {
+    Number::of(address.into(), 31).hash()
+}
+
+/// The IPv4 address in `text` that begins with `run`, a part of it, and where it ends.
+fn address_at(text: &[u8], run: &[u8]) -> Option<(u32, usize)> {
+    if run.len() > 3 || !run.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let start = run.as_ptr() as usize - text.as_ptr() as usize;
+    match read_dotted(text, start, start + run.len())? {
+        Found { dotted: Dotted::Address(address), end, .. } => Some((address, end)),
+        _ => None,
+    }
 }
 
 fn has_digit(run: &[u8]) -> bool {
@@ -56,6 +73,9 @@ impl LineFilterBuilder {
     /// Adds every part of `text`, but of runs that equal `known`, which another index finds.
     pub fn add_text(&mut self, text: &[u8], known: Option<&[u8]>) {
         for run in runs(text) {
+            if let Some((address, _)) = address_at(text, run) {
+                self.others.add_hash(hash_of(address));
+            }
             if run.len() > self.longest_with_digit && has_digit(run) {
                 self.longest_with_digit = run.len();
             }
@@ -77,6 +97,15 @@ impl LineFilterBuilder {
                 }
             }
             None => self.others.add_hash(number.hash()),
+        }
+    }
+
+    /// Adds an IPv4 address and its four numbers.
+    pub(super) fn add_address(&mut self, address: u32) {
+        self.others.add_hash(hash_of(address));
+        for octet in address.to_be_bytes() {
+            let digits = octet.checked_ilog10().map_or(1, |log| log as usize + 1);
+            self.add_number(Number::of(octet.into(), digits));
         }
     }
 
@@ -133,6 +162,13 @@ impl LineFilter {
         runs(needle).all(|run| {
             let at = run.as_ptr() as usize - start;
             let at_edge = at == 0 || at + run.len() == needle.len();
+            // What follows a dot at the end is not known.
+            let address = address_at(needle, run).filter(|(_, end)| {
+                at > 0 && *end < needle.len() && (needle.get(*end) != Some(&b'.') || *end + 1 < needle.len())
+            });
+            if address.is_some_and(|(address, _)| !has.others.may_have_hash(hash_of(address))) {
+                return false;
+            }
             let with_digit = has_digit(run);
             if with_digit && run.len() > has.longest_with_digit {
                 return false;
@@ -205,6 +241,7 @@ mod tests {
             let line = format!("user_{at} paid order={} ünï 0{:x}ff in {}ms", at * 31, at + 70_000, at % 90);
             builder.add_text(line.as_bytes(), None);
         }
+        builder.add_text(b"peer=10.0.7.5:443", None);
         builder
             .add_text(b"trace 4bf92f3577b34da6a3ce929d0e0e4736", Some(b"4bf92f3577b34da6a3ce929d0e0e4736"));
         LineFilter::from_bytes(&builder.finish(usize::MAX / 8).to_bytes()).expect("filter")
@@ -225,6 +262,10 @@ mod tests {
         check(" 89ms", true);
         check("in 89ms ", true);
         check("in 5000ms ", false);
+        check(" 10.0.7.5:", true);
+        check(" 10.0.7.6:", false);
+        check("10.0.7.6:", true);
+        check(" 10.0.7.6", true);
         check("in 089ms ", false);
         check("9", true);
         check("", true);

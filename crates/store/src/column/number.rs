@@ -21,7 +21,12 @@ impl Number {
             at -= take;
             left -= take;
         }
-        Self((len as u64) << VALUE_BITS | value)
+        Self::of(value, len)
+    }
+
+    /// `value` in `digits` digits.
+    pub(crate) fn of(value: u64, digits: usize) -> Self {
+        Self((digits as u64) << VALUE_BITS | value & ((1 << VALUE_BITS) - 1))
     }
 
     /// As it was packed.

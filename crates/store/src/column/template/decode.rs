@@ -1,13 +1,14 @@
 //! Reads template columns: any value alone, and which values can contain a text without building them.
 
 use super::super::Decoded;
-use super::super::ints::{read_signed, read_u32s};
+use super::super::ints::{read_ints, read_signed, read_u32s};
 use super::super::segment::{COLUMN_VALUES_MAX, SegmentReader};
 use super::super::text::TextColumn;
+use super::dotted::{FRACTION_DIGITS_MAX, write_address, write_decimal};
 use super::encode::{KeyPart, parts};
 use super::time::Stamp;
 use super::tokens::{is_digit, is_id_byte, is_plain_letter};
-use super::{RowIds, SPAN, TRACE, WORD};
+use super::{ADDRESS, RowIds, SPAN, TRACE, WORD};
 use crate::error::Damage;
 use memchr::memmem;
 
@@ -22,6 +23,10 @@ enum Part {
     Slot(usize),
     /// A time: how it is written, and the index into the column's times.
     Time(Stamp, usize),
+    /// Digits behind the point, and the index into the column's numbers.
+    Decimal(usize, usize),
+    /// Index into the column's numbers.
+    Address(usize),
     Trace,
     Span,
 }
@@ -46,6 +51,8 @@ pub struct TemplateColumn {
     slots: Vec<TextColumn>,
     /// Differences to the times of the rows.
     times: Vec<Vec<i64>>,
+    /// Decimal numbers without their point, and addresses.
+    numbers: Vec<Vec<u64>>,
 }
 
 impl TemplateColumn {
@@ -80,7 +87,15 @@ impl TemplateColumn {
             starts.push(starts.last().copied().unwrap_or(0) + pieces);
         }
         let templates = Vec::with_capacity(templates);
-        let mut column = Self { starts, codes, ranks, templates, slots: Vec::new(), times: Vec::new() };
+        let mut column = Self {
+            starts,
+            codes,
+            ranks,
+            templates,
+            slots: Vec::new(),
+            times: Vec::new(),
+            numbers: Vec::new(),
+        };
         for (key, used) in keys.into_iter().zip(used) {
             column.push_template(reader, key, used as usize)?;
         }
@@ -96,6 +111,18 @@ impl TemplateColumn {
                 KeyPart::Text(_) => Part::Text(start..end),
                 KeyPart::Marker(TRACE) => Part::Trace,
                 KeyPart::Marker(SPAN) => Part::Span,
+                KeyPart::Marker(ADDRESS) => {
+                    self.numbers.push(read_ints(reader, used)?);
+                    Part::Address(self.numbers.len() - 1)
+                }
+                KeyPart::Decimal(digits) => {
+                    let behind = usize::from(digits.wrapping_sub(b'0'));
+                    if !(1..=FRACTION_DIGITS_MAX).contains(&behind) {
+                        return Err(Damage::new("a decimal number is written in an unknown way"));
+                    }
+                    self.numbers.push(read_ints(reader, used)?);
+                    Part::Decimal(behind, self.numbers.len() - 1)
+                }
                 KeyPart::Marker(_) => {
                     self.slots.push(TextColumn::read(reader, used)?);
                     Part::Slot(self.slots.len() - 1)
@@ -137,11 +164,17 @@ impl TemplateColumn {
                         let apart = self.times.get(*column).and_then(|column| column.get(*rank as usize));
                         stamp.write(ids.ts_ns.unwrap_or(0), apart.copied().unwrap_or(0), out);
                     }
+                    Part::Decimal(behind, column) => write_decimal(self.number(*column, *rank), *behind, out),
+                    Part::Address(column) => write_address(self.number(*column, *rank), out),
                     Part::Trace => out.extend_from_slice(ids.trace.as_ref().map_or(&[], |id| &id[..])),
                     Part::Span => out.extend_from_slice(ids.span.as_ref().map_or(&[], |id| &id[..])),
                 }
             }
         }
+    }
+
+    fn number(&self, column: usize, rank: u32) -> u64 {
+        self.numbers.get(column).and_then(|column| column.get(rank as usize)).copied().unwrap_or(0)
     }
 
     /// For each template whether a piece of it can contain the needle.
@@ -203,10 +236,14 @@ impl Needle {
                 _ => false,
             })
         };
-        let in_time = |fixed: &[u8]| {
-            template.parts.iter().any(|part| matches!(part, Part::Time(stamp, _) if stamp.may_hold(fixed)))
+        let in_slot = |fixed: &[u8]| {
+            template.parts.iter().any(|part| match part {
+                Part::Time(stamp, _) => stamp.may_hold(fixed),
+                Part::Decimal(..) | Part::Address(_) => fixed == b".",
+                _ => false,
+            })
         };
-        let possible = |fixed: &Vec<u8>| holds(fixed) || in_time(fixed);
+        let possible = |fixed: &Vec<u8>| holds(fixed) || in_slot(fixed);
         if holds(&self.bytes) {
             Verdict::Always
         } else if !self.crosses && !template.has_words && !self.fixed.iter().all(possible) {
@@ -219,8 +256,8 @@ impl Needle {
 
 /// The parts of a needle that no slot but a word can hold: delimiters, and runs of letters with one that is not a hex
 /// digit. A slot covers a whole run of letters and digits or the digits of one, and is never empty, so neighbouring
-/// parts stand together in the template's text. A time begins and ends with a digit, so they are not both in one and
-/// beside it.
+/// parts stand together in the template's text. A time, a decimal number and an address begin and end with a digit, so
+/// they are not both in one and beside it.
 fn fixed_parts(needle: &[u8]) -> Vec<Vec<u8>> {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut joined = false;

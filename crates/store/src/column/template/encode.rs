@@ -1,13 +1,13 @@
 //! Finds the templates of a block of values and writes them.
 
 use super::super::KeyMap;
-use super::super::ints::{write_signed, write_u32s};
+use super::super::ints::{write_ints, write_signed, write_u32s};
 use super::super::number::Number;
 use super::super::segment::SegmentWriter;
 use super::super::text::{write_numbers, write_plain, write_same, write_slot};
 use super::time::{STAMP_BYTES, Stamp};
 use super::tokens::{Tokenizer, Var};
-use super::{DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE, WORD};
+use super::{ADDRESS, DECIMAL, DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE, WORD};
 
 /// Templates of one block and tokeniser; further ones count as rare.
 const TEMPLATES_MAX: usize = 8192;
@@ -41,13 +41,9 @@ impl Template {
         self.vars.extend_from_slice(vars);
     }
 
-    /// The marker of each slot.
-    pub(super) fn slots(&self) -> impl Iterator<Item = u8> {
-        parts(&self.key).filter_map(|part| match part {
-            KeyPart::Marker(TRACE | SPAN) | KeyPart::Text(_) => None,
-            KeyPart::Marker(marker) => Some(marker),
-            KeyPart::Time(_) => Some(TIME),
-        })
+    /// The parts of the key that are slots.
+    pub(super) fn slots(&self) -> impl Iterator<Item = KeyPart<'_>> {
+        parts(&self.key).filter(|part| !matches!(part, KeyPart::Marker(TRACE | SPAN) | KeyPart::Text(_)))
     }
 
     fn vars(&self, (slot, slots): (usize, usize)) -> impl Iterator<Item = Var> {
@@ -71,6 +67,8 @@ pub(super) enum KeyPart<'k> {
     Marker(u8),
     /// `None` when the key is damaged.
     Time(Option<Stamp>),
+    /// With the digits behind the point, as ASCII.
+    Decimal(u8),
 }
 
 impl KeyPart<'_> {
@@ -80,6 +78,7 @@ impl KeyPart<'_> {
             Self::Text(text) => text.len(),
             Self::Marker(_) => 1,
             Self::Time(_) => 1 + STAMP_BYTES,
+            Self::Decimal(_) => 2,
         }
     }
 }
@@ -94,6 +93,12 @@ pub(super) fn parts(key: &[u8]) -> impl Iterator<Item = KeyPart<'_>> {
                 let stamp = after.first_chunk::<STAMP_BYTES>();
                 rest = after.get(STAMP_BYTES..).unwrap_or_default();
                 return Some(KeyPart::Time(stamp.and_then(|bytes| Stamp::from_bytes(*bytes))));
+            }
+            DECIMAL => {
+                let (digits, after) =
+                    after.split_first().map_or((0, after), |(digits, after)| (*digits, after));
+                rest = after;
+                return Some(KeyPart::Decimal(digits));
             }
             marker @ MARKER_MIN.. => {
                 rest = after;
@@ -233,29 +238,32 @@ impl<'a> Templates<'a> {
             self.found.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
         for template in templates {
             let slots = template.slots().count();
-            for (slot, marker) in template.slots().enumerate() {
+            for (slot, part) in template.slots().enumerate() {
                 let place = (slot, slots);
-                match marker {
-                    TIME => {
-                        let apart: Vec<i64> = template.vars(place).map(Var::units).collect();
-                        write_signed(writer, &apart);
+                let vars = template.vars(place);
+                match part {
+                    KeyPart::Time(_) => write_signed(writer, &vars.map(Var::units).collect::<Vec<_>>()),
+                    KeyPart::Decimal(_) | KeyPart::Marker(ADDRESS) => {
+                        let plain: Vec<u64> = vars.map(Var::plain).collect();
+                        see(if let KeyPart::Decimal(digits) = part {
+                            Seen::Decimals(&plain, digits)
+                        } else {
+                            Seen::Addresses(&plain)
+                        });
+                        write_ints(writer, &plain);
                     }
-                    DIGITS => {
+                    KeyPart::Marker(DIGITS) => {
                         numbers.clear();
-                        numbers.extend(template.vars(place).map(Var::to_number));
+                        numbers.extend(vars.map(Var::to_number));
                         see(Seen::Numbers(&numbers));
                         write_numbers(writer, &numbers);
                     }
-                    _ => {
+                    KeyPart::Marker(marker) => {
                         template.values(place, &self.pieces, &mut values);
                         see(Seen::Words(&values));
-                        match values.first() {
-                            Some(first) if values.iter().all(|value| value == first) => {
-                                write_same(writer, first);
-                            }
-                            _ => write_slot(writer, marker, &values),
-                        }
+                        write_words(writer, marker, &values);
                     }
+                    KeyPart::Text(_) => {}
                 }
             }
         }
@@ -266,9 +274,19 @@ impl<'a> Templates<'a> {
     }
 }
 
+fn write_words(writer: &mut SegmentWriter, marker: u8, values: &[&[u8]]) {
+    match values.first() {
+        Some(first) if values.iter().all(|value| value == first) => write_same(writer, first),
+        _ => write_slot(writer, marker, values),
+    }
+}
+
 /// What stands in a slot.
 pub(super) enum Seen<'s, 'a> {
     Numbers(&'s [Number]),
+    /// With the digits behind the point, as ASCII.
+    Decimals(&'s [u64], u8),
+    Addresses(&'s [u64]),
     Words(&'s [&'a [u8]]),
 }
 

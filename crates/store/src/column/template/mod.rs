@@ -9,6 +9,7 @@
 //! is kept whole.
 
 mod decode;
+mod dotted;
 mod encode;
 mod masks;
 mod time;
@@ -16,6 +17,7 @@ mod tokens;
 mod words;
 
 pub use decode::{Needle, TemplateColumn, Verdict};
+pub(crate) use dotted::{Dotted, Found, read as read_dotted};
 pub use encode::Templates;
 pub use tokens::RowIds;
 pub(crate) use tokens::{Part, parts, runs};
@@ -32,6 +34,10 @@ pub(crate) const TRACE: u8 = 0xFC;
 pub(crate) const SPAN: u8 = 0xFB;
 /// The row's time, written as the [`STAMP_BYTES`](time::STAMP_BYTES) bytes behind it say: the difference is stored.
 pub(crate) const TIME: u8 = 0xFA;
+/// A decimal number; the digits behind its point stand behind it, as one ASCII digit.
+pub(crate) const DECIMAL: u8 = 0xF9;
+/// An IPv4 address.
+pub(crate) const ADDRESS: u8 = 0xF8;
 /// Bytes from here on are markers.
 pub(crate) const MARKER_MIN: u8 = 0xF8;
 

@@ -44,6 +44,32 @@ fn lines_of_any_shape_come_back() {
 }
 
 #[test]
+fn dots_join_digits_to_one_slot() {
+    let line = |at: u32| {
+        let [a, b] = [at % 256, at * 7 % 300];
+        format!(
+            "peer=10.{b}.3.{a}:{at} v1.{a}.2 took {at}.{:03}ms load {}.{} \\n0{at}.5 .{at}.{at}",
+            at % 1000,
+            a,
+            b % 10
+        )
+    };
+    let lines: Vec<String> = (0..900).map(line).collect();
+    check_lines(&lines);
+    check_words(&lines, &[], &["peers", "mss", "12345"]);
+    let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    let column = column(&values, &[]);
+    for needle in [".", "ms", ".3.", "took 7.", "10.7.3.1:1 v", "0.5", "load", ".2 took"] {
+        let verdicts = column.verdicts(&Needle::new(needle.as_bytes()));
+        for (at, line) in lines.iter().enumerate() {
+            let verdict = column.judge(at, &verdicts);
+            assert!(verdict != Verdict::Never || !line.contains(needle), "{needle:?} lost {line:?}");
+            assert!(verdict != Verdict::Always || line.contains(needle), "{needle:?} invented in {line:?}");
+        }
+    }
+}
+
+#[test]
 fn the_ids_of_the_row_are_not_stored_again() {
     let ids: Vec<(TraceId, SpanId)> = (1..200_u64)
         .map(|at| (TraceId((u128::from(at) << 77 | 5).to_be_bytes()), SpanId((at << 40).to_be_bytes())))

@@ -1,9 +1,10 @@
 //! Cuts a piece of text into what stays in the template and what goes into slots.
 
 use super::super::number::{NUMBER_DIGITS_MAX, Number};
+use super::dotted::{self, Dotted};
 use super::masks::{Masks, Run, WORD_BYTES};
 use super::time;
-use super::{DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
+use super::{ADDRESS, DECIMAL, DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
 use model::{SpanId, TraceId};
 
 /// Longest run of digits that is taken for a number: a Unix time in nanoseconds.
@@ -183,6 +184,10 @@ impl Var {
         Number::from_bits(self.0)
     }
 
+    pub(super) fn plain(self) -> u64 {
+        self.0
+    }
+
     pub(super) fn units(self) -> i64 {
         self.0.cast_signed()
     }
@@ -233,6 +238,8 @@ impl Tokenizer {
             if let Some((start, end)) = self.time(piece, kept, &run, ids) {
                 (at, kept) = (end, end);
                 self.longest_with_digit = self.longest_with_digit.max(end - start);
+            } else if let Some(end) = self.dotted(piece, kept, &run) {
+                (at, kept) = (end, end);
             } else {
                 kept = self.take(piece, kept, run, wide, ids);
             }
@@ -255,6 +262,29 @@ impl Tokenizer {
         self.key.extend_from_slice(&found.stamp.to_bytes());
         self.vars.push(Var::apart(found.apart));
         Some((start, start + found.len))
+    }
+
+    /// Takes the decimal number or address that begins with `run`, with the text from `kept` before it; returns its end.
+    #[inline]
+    fn dotted(&mut self, piece: &[u8], kept: usize, run: &Run) -> Option<usize> {
+        if run.letter() || piece.get(run.end) != Some(&b'.') {
+            return None;
+        }
+        let found = dotted::read(piece, run.start, run.end)?;
+        push(&mut self.key, piece, kept, run.start);
+        self.vars.push(match found.dotted {
+            Dotted::Decimal(scaled, behind) => {
+                self.key.push(DECIMAL);
+                self.key.push(b'0' + u8::try_from(behind).unwrap_or(0));
+                Var(scaled)
+            }
+            Dotted::Address(address) => {
+                self.key.push(ADDRESS);
+                Var(address.into())
+            }
+        });
+        self.longest_with_digit = self.longest_with_digit.max(found.run_end - run.start);
+        Some(found.end)
     }
 
     /// Takes what of `run` goes into slots, with the text from `kept` before it; returns to where text is taken then.

@@ -2,7 +2,9 @@
 //! never reaches over the cut between two pieces, for each begins or ends with a delimiter there.
 
 use super::super::line_filter::LineFilterBuilder;
+use super::super::number::Number;
 use super::super::segment::SegmentWriter;
+use super::dotted::FRACTION_DIGITS_MAX;
 use super::encode::{KeyPart, Seen, Templates, parts};
 use super::time::{self, Stamp};
 use super::{RowIds, SPAN};
@@ -14,6 +16,11 @@ impl Templates<'_> {
         self.write_with(writer, |seen| match seen {
             Seen::Numbers(numbers) => numbers.iter().for_each(|number| filter.add_number(*number)),
             Seen::Words(words) => words.iter().for_each(|word| filter.add_word(word)),
+            Seen::Decimals(scaled, digits) => add_decimals(scaled, digits, filter),
+            Seen::Addresses(addresses) => {
+                changes(addresses)
+                    .for_each(|address| filter.add_address(u32::try_from(address).unwrap_or(0)));
+            }
         });
         filter.note_run(self.longest_with_digit);
         let ids_of = |piece: u32| {
@@ -31,7 +38,7 @@ impl Templates<'_> {
                         let spans = template.pieces.iter().filter_map(|piece| ids_of(*piece).span);
                         spans.for_each(|span| filter.add_text(&span, None));
                     }
-                    KeyPart::Marker(_) => {}
+                    KeyPart::Marker(_) | KeyPart::Decimal(_) => {}
                 }
             }
         }
@@ -40,6 +47,22 @@ impl Templates<'_> {
             let text = self.pieces.get(*piece as usize).map_or(&[][..], |(text, _)| *text);
             filter.add_text(text, ids_of(*piece).trace.as_ref().map(|trace| &trace[..]));
         }
+    }
+}
+
+/// The values but those that equal the one before.
+fn changes(values: &[u64]) -> impl Iterator<Item = u64> {
+    let mut last = None;
+    values.iter().copied().filter(move |value| last.replace(*value) != Some(*value))
+}
+
+fn add_decimals(scaled: &[u64], digits: u8, filter: &mut LineFilterBuilder) {
+    let behind = usize::from(digits.wrapping_sub(b'0')).min(FRACTION_DIGITS_MAX);
+    let unit = 10_u64.pow(u32::try_from(behind).unwrap_or(0));
+    for value in changes(scaled) {
+        let whole = value / unit;
+        filter.add_number(Number::of(whole, whole.checked_ilog10().map_or(1, |log| log as usize + 1)));
+        filter.add_number(Number::of(value % unit, behind));
     }
 }
 
