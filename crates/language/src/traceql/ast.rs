@@ -303,8 +303,6 @@ pub struct Field {
 pub enum FieldName {
     /// Every span has it.
     Intrinsic(Intrinsic),
-    /// `parent.name`: an intrinsic of the span's parent. An attribute of that name is `parent.span.name`.
-    ParentIntrinsic(Intrinsic),
     /// `.name` (the span's, else the resource's) or `scope.name`.
     Attribute {
         /// `parent.` stands before it.
@@ -331,7 +329,7 @@ pub enum Intrinsic {
     StatusMessage,
     /// `kind`
     Kind,
-    /// `parent`: the id of the parent when it is in the trace.
+    /// `parent`
     Parent,
     /// `rootName`
     RootName,

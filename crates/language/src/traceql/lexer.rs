@@ -254,9 +254,7 @@ impl<'a> Lexer<'a> {
         if name.is_empty() {
             return Err(self.error(start, "expecting an attribute name after the dot"));
         }
-        let intrinsic = if parent && scope.is_none() { Intrinsic::parse(&name) } else { None };
-        let attribute = || FieldName::Attribute { parent, scope, name };
-        Ok(Token::Field(intrinsic.map_or_else(attribute, FieldName::ParentIntrinsic)))
+        Ok(Token::Field(FieldName::Attribute { parent, scope, name }))
     }
 
     /// `"..."` in an attribute name: only `\"` and `\\` are escapes.

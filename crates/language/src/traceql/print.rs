@@ -183,7 +183,6 @@ impl Display for FieldName {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (parent, scope, name) = match self {
             Self::Intrinsic(intrinsic) => return f.write_str(intrinsic.as_str()),
-            Self::ParentIntrinsic(intrinsic) => return write!(f, "parent.{}", intrinsic.as_str()),
             Self::Attribute { parent, scope, name } => (*parent, *scope, name),
         };
         let scope = SCOPES.iter().find(|(_, known)| Some(*known) == scope).map_or("", |(word, _)| word);

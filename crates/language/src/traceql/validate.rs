@@ -39,19 +39,33 @@ impl Check {
             Stage::Spanset(expr) => self.spanset(expr),
             Stage::Filter(filter) => self.filter(filter),
             Stage::By(expr) => {
-                type_of(expr)?;
+                self.type_of(expr)?;
                 let what = || invalid(offset(expr), format!("by({expr}) must reference the span"));
                 if reads_span(expr) { Ok(()) } else { Err(what()) }
             }
-            Stage::Coalesce | Stage::Select(_) => Ok(()),
+            Stage::Coalesce => Ok(()),
+            Stage::Select(fields) => fields.iter().try_for_each(|field| self.field(field).map(|_| ())),
         })
     }
 
     fn spanset(&self, expr: &SpansetExpr) -> Verdict {
         match expr {
-            SpansetExpr::Filter(condition) => check_condition(condition.as_deref()),
+            SpansetExpr::Filter(condition) => self.condition(condition.as_deref()),
             SpansetExpr::Pipeline(pipeline) => self.pipeline(pipeline),
             SpansetExpr::Binary { lhs, rhs, .. } => self.spanset(lhs).and_then(|()| self.spanset(rhs)),
+        }
+    }
+
+    fn condition(&self, condition: Option<&FieldExpr>) -> Verdict {
+        let Some(expr) = condition else {
+            return Ok(());
+        };
+        match self.type_of(expr)? {
+            Type::Bool | Type::Any => Ok(()),
+            found => Err(invalid(
+                offset(expr),
+                format!("a span filter must be a boolean, but {expr} is {}", name(found)),
+            )),
         }
     }
 
@@ -71,7 +85,7 @@ impl Check {
         match expr {
             ScalarExpr::Number(_) | ScalarExpr::Aggregate { field: None, .. } => Ok(()),
             ScalarExpr::Aggregate { op, field: Some(field), at } => {
-                let found = type_of(field)?;
+                let found = self.type_of(field)?;
                 if !matches!(found, Type::Number | Type::Any) {
                     let what = format!("{}({field}) needs a number, not {}", op.as_str(), name(found));
                     return Err(invalid(at.0, what));
@@ -88,12 +102,64 @@ impl Check {
         }
     }
 
+    fn field(&self, field: &Field) -> Result<Type, ParseError> {
+        match &field.name {
+            FieldName::Attribute { parent: true, .. } | FieldName::Intrinsic(Intrinsic::Parent)
+                if self.support =>
+            {
+                Err(unsupported(field.at.0, "fields of the parent span"))
+            }
+            FieldName::Attribute { .. } => Ok(Type::Any),
+            FieldName::Intrinsic(intrinsic) => Ok(intrinsic.type_of()),
+        }
+    }
+
+    fn type_of(&self, expr: &FieldExpr) -> Result<Type, ParseError> {
+        match expr {
+            FieldExpr::Static(value) => Ok(static_type(value)),
+            FieldExpr::Field(field) => self.field(field),
+            FieldExpr::Unary { op, expr: operand, at } => {
+                let found = self.type_of(operand)?;
+                let (wanted, sign) = match op {
+                    UnaryOp::Neg => (Type::Number, "-"),
+                    UnaryOp::Not => (Type::Bool, "!"),
+                };
+                if found == wanted || found == Type::Any {
+                    return Ok(wanted);
+                }
+                Err(invalid(
+                    at.0,
+                    format!("illegal operation for the given type: {sign}{operand} of {}", name(found)),
+                ))
+            }
+            FieldExpr::Binary { op, lhs, rhs, at } => {
+                let (left, right) = (self.type_of(lhs)?, self.type_of(rhs)?);
+                let result = binary_type(*op, left, right);
+                let result =
+                    result.filter(|_| !(*op == BinaryOp::Equal && compares_present_with_nil(lhs, rhs)));
+                let result = result.ok_or_else(|| {
+                    let (left, right) = (name(left), name(right));
+                    invalid(
+                        at.0,
+                        format!(
+                            "illegal operation for the given types: {expr} ({left} {} {right})",
+                            op.as_str()
+                        ),
+                    )
+                })?;
+                check_pattern(*op, rhs, at.0)?;
+                Ok(result)
+            }
+        }
+    }
+
     fn metrics(&self, expr: &MetricsExpr) -> Verdict {
         match expr {
             MetricsExpr::Number(_) => Ok(()),
-            MetricsExpr::Query { pipeline, function, .. } => {
+            MetricsExpr::Query { pipeline, function, by } => {
                 self.pipeline(pipeline)?;
-                check_function(function)
+                by.iter().try_for_each(|field| self.field(field).map(|_| ()))?;
+                self.function(function)
             }
             MetricsExpr::Binary { lhs, rhs, at, .. } => {
                 self.metrics(lhs)?;
@@ -112,6 +178,37 @@ impl Check {
             }
         }
     }
+
+    fn function(&self, function: &MetricsFunction) -> Verdict {
+        let number = |field: &Field| match self.field(field)? {
+            Type::Number | Type::Any => Ok(()),
+            found => Err(invalid(field.at.0, format!("{field} must be a number, not {}", name(found)))),
+        };
+        match function {
+            MetricsFunction::Rate | MetricsFunction::CountOverTime => Ok(()),
+            MetricsFunction::OverTime(_, field) | MetricsFunction::Histogram(field) => number(field),
+            MetricsFunction::Quantile(field, quantiles) => {
+                let bad = quantiles.iter().find(|quantile| !(0.0..=1.0).contains(*quantile));
+                match bad {
+                    Some(bad) => Err(invalid(field.at.0, format!("quantile {bad} must be between 0 and 1"))),
+                    None => number(field),
+                }
+            }
+            MetricsFunction::Compare { filter, top, window_ns } => {
+                self.condition(filter.as_deref())?;
+                let at = filter.as_deref().map_or(0, offset);
+                if *top == 0 {
+                    return Err(invalid(at, "compare() needs a limit greater than 0".to_owned()));
+                }
+                match window_ns {
+                    Some((start, end)) if start >= end => {
+                        Err(invalid(at, "compare() needs a start before its end".to_owned()))
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
 }
 
 fn alone(offset: usize) -> ParseError {
@@ -124,92 +221,6 @@ fn compares(expr: &MetricsExpr) -> bool {
         MetricsExpr::Number(_) => false,
         MetricsExpr::Binary { lhs, rhs, .. } => compares(lhs) || compares(rhs),
         MetricsExpr::Limit { expr, .. } => compares(expr),
-    }
-}
-
-fn type_of(expr: &FieldExpr) -> Result<Type, ParseError> {
-    match expr {
-        FieldExpr::Static(value) => Ok(static_type(value)),
-        FieldExpr::Field(field) => Ok(field_type(field)),
-        FieldExpr::Unary { op, expr: operand, at } => {
-            let found = type_of(operand)?;
-            let (wanted, sign) = match op {
-                UnaryOp::Neg => (Type::Number, "-"),
-                UnaryOp::Not => (Type::Bool, "!"),
-            };
-            if found == wanted || found == Type::Any {
-                return Ok(wanted);
-            }
-            Err(invalid(
-                at.0,
-                format!("illegal operation for the given type: {sign}{operand} of {}", name(found)),
-            ))
-        }
-        FieldExpr::Binary { op, lhs, rhs, at } => {
-            let (left, right) = (type_of(lhs)?, type_of(rhs)?);
-            let result = binary_type(*op, left, right);
-            let result = result.filter(|_| !(*op == BinaryOp::Equal && compares_present_with_nil(lhs, rhs)));
-            let result = result.ok_or_else(|| {
-                let (left, right) = (name(left), name(right));
-                invalid(
-                    at.0,
-                    format!("illegal operation for the given types: {expr} ({left} {} {right})", op.as_str()),
-                )
-            })?;
-            check_pattern(*op, rhs, at.0)?;
-            Ok(result)
-        }
-    }
-}
-
-fn check_condition(condition: Option<&FieldExpr>) -> Verdict {
-    let Some(expr) = condition else {
-        return Ok(());
-    };
-    match type_of(expr)? {
-        Type::Bool | Type::Any => Ok(()),
-        found => Err(invalid(
-            offset(expr),
-            format!("a span filter must be a boolean, but {expr} is {}", name(found)),
-        )),
-    }
-}
-
-fn check_function(function: &MetricsFunction) -> Verdict {
-    let number = |field: &Field| match field_type(field) {
-        Type::Number | Type::Any => Ok(()),
-        found => Err(invalid(field.at.0, format!("{field} must be a number, not {}", name(found)))),
-    };
-    match function {
-        MetricsFunction::Rate | MetricsFunction::CountOverTime => Ok(()),
-        MetricsFunction::OverTime(_, field) | MetricsFunction::Histogram(field) => number(field),
-        MetricsFunction::Quantile(field, quantiles) => {
-            let bad = quantiles.iter().find(|quantile| !(0.0..=1.0).contains(*quantile));
-            match bad {
-                Some(bad) => Err(invalid(field.at.0, format!("quantile {bad} must be between 0 and 1"))),
-                None => number(field),
-            }
-        }
-        MetricsFunction::Compare { filter, top, window_ns } => {
-            check_condition(filter.as_deref())?;
-            let at = filter.as_deref().map_or(0, offset);
-            if *top == 0 {
-                return Err(invalid(at, "compare() needs a limit greater than 0".to_owned()));
-            }
-            match window_ns {
-                Some((start, end)) if start >= end => {
-                    Err(invalid(at, "compare() needs a start before its end".to_owned()))
-                }
-                _ => Ok(()),
-            }
-        }
-    }
-}
-
-fn field_type(field: &Field) -> Type {
-    match &field.name {
-        FieldName::Attribute { .. } => Type::Any,
-        FieldName::Intrinsic(intrinsic) | FieldName::ParentIntrinsic(intrinsic) => intrinsic.type_of(),
     }
 }
 
@@ -237,10 +248,8 @@ fn compares_present_with_nil(lhs: &FieldExpr, rhs: &FieldExpr) -> bool {
         };
         match &field.name {
             FieldName::Intrinsic(intrinsic) => *intrinsic != Intrinsic::Parent,
-            FieldName::Attribute { parent: false, scope: Some(AttrScope::Resource), name } => {
-                name == "service.name"
-            }
-            FieldName::Attribute { .. } | FieldName::ParentIntrinsic(_) => false,
+            FieldName::Attribute { scope: Some(AttrScope::Resource), name, .. } => name == "service.name",
+            FieldName::Attribute { .. } => false,
         }
     };
     (nil(lhs) && present(rhs)) || (present(lhs) && nil(rhs))

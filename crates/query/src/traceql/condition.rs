@@ -86,16 +86,12 @@ fn prepare_binary(op: BinaryOp, lhs: &FieldExpr, rhs: &FieldExpr, at: usize) -> 
 
 /// Writes an id that is compared with an id field at full width, as the field is.
 fn pad_id(field: &Expr, literal: &mut Expr) {
-    let (
-        Expr::Field(FieldName::Intrinsic(field) | FieldName::ParentIntrinsic(field)),
-        Expr::Const(Static::Str(text)),
-    ) = (field, literal)
-    else {
+    let (Expr::Field(FieldName::Intrinsic(field)), Expr::Const(Static::Str(text))) = (field, literal) else {
         return;
     };
     let padded = match field {
         Intrinsic::TraceId | Intrinsic::LinkTraceId => text.parse::<TraceId>().map(|id| id.to_string()),
-        Intrinsic::SpanId | Intrinsic::Parent | Intrinsic::ParentId | Intrinsic::LinkSpanId => {
+        Intrinsic::SpanId | Intrinsic::ParentId | Intrinsic::LinkSpanId => {
             text.parse::<SpanId>().map(|id| id.to_string())
         }
         _ => return,

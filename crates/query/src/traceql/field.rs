@@ -21,16 +21,11 @@ pub(super) fn each_value<'a>(
     at: u32,
     visit: &mut dyn FnMut(Val<'a>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let of_parent =
-        matches!(field, FieldName::ParentIntrinsic(_) | FieldName::Attribute { parent: true, .. });
-    let at = if of_parent { trace.parent(at) } else { Some(at) };
-    let Some((at, span)) = at.and_then(|at| Some((at, trace.span(at)?))) else {
+    let Some(span) = trace.span(at) else {
         return ControlFlow::Continue(());
     };
     match field {
-        FieldName::Intrinsic(intrinsic) | FieldName::ParentIntrinsic(intrinsic) => {
-            each_intrinsic(*intrinsic, trace, span, at, visit)
-        }
+        FieldName::Intrinsic(intrinsic) => each_intrinsic(*intrinsic, trace, span, at, visit),
         FieldName::Attribute { scope, name, .. } => each_attr(*scope, name, span, visit),
     }
 }
@@ -122,8 +117,7 @@ fn each_intrinsic<'a>(
         Intrinsic::TraceId => id(&row.trace_id),
         Intrinsic::SpanId => id(&row.span_id),
         Intrinsic::ParentId if row.parent_id.is_none() => text(""),
-        Intrinsic::Parent if trace.parent(at).is_none() => return ControlFlow::Continue(()),
-        Intrinsic::Parent | Intrinsic::ParentId => id(&row.parent_id),
+        Intrinsic::ParentId => id(&row.parent_id),
         Intrinsic::InstrumentationName => text(span.scope().map_or("", |scope| scope.name.str(&batch.arena))),
         Intrinsic::InstrumentationVersion => {
             text(span.scope().map_or("", |scope| scope.version.str(&batch.arena)))
@@ -141,6 +135,7 @@ fn each_intrinsic<'a>(
         Intrinsic::LinkSpanId => {
             return span.links().iter().map(|link| id(&link.span_id)).try_for_each(visit);
         }
+        Intrinsic::Parent => return ControlFlow::Continue(()),
     };
     visit(value)
 }

@@ -28,7 +28,7 @@ pub(super) fn existence(field: &FieldName) -> Option<SpanHint> {
             None
         }
         FieldName::Attribute { scope, name, .. } => Some(SpanHint::AttrExists(*scope, name.clone())),
-        FieldName::Intrinsic(_) | FieldName::ParentIntrinsic(_) => None,
+        FieldName::Intrinsic(_) => None,
     }
 }
 
@@ -93,12 +93,8 @@ fn of_service(service: &str) -> Option<SpanHint> {
     (!service.is_empty() && service != UNKNOWN_SERVICE).then(|| SpanHint::Service(service.to_owned()))
 }
 
-/// Hint of `field op value`. A parent is a span of the trace, too: what is asked of it stands somewhere.
+/// Hint of `field op value`.
 fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> {
-    let field = match field {
-        FieldName::ParentIntrinsic(intrinsic) => &FieldName::Intrinsic(*intrinsic),
-        other => other,
-    };
     match (field, op, value) {
         (FieldName::Intrinsic(Intrinsic::Name | Intrinsic::RootName), BinaryOp::Equal, Static::Str(name)) => {
             (name != super::answer::ROOT_NOT_RECEIVED).then(|| SpanHint::Name(name.clone()))
@@ -119,8 +115,7 @@ fn of_term(op: BinaryOp, field: &FieldName, value: &Static) -> Option<SpanHint> 
             None if name == SERVICE_NAME && text == UNKNOWN_SERVICE => None,
             _ => Some(SpanHint::AttrEquals(*scope, name.clone(), text.clone())),
         },
-        (FieldName::Attribute { .. }, BinaryOp::Equal, Static::Nil)
-        | (FieldName::Intrinsic(_) | FieldName::ParentIntrinsic(_), ..) => None,
+        (FieldName::Attribute { .. }, BinaryOp::Equal, Static::Nil) | (FieldName::Intrinsic(_), ..) => None,
         (FieldName::Attribute { .. }, ..) => existence(field),
     }
 }
@@ -179,12 +174,7 @@ mod tests {
             &[SpanHint::DurationMin(2_000_000), service],
         );
         check_hints("{ duration < 2ms || .a = 1 }", &[]);
-        check_hints(
-            "{ parent.name = \"a\" && parent.span.b = \"x\" }",
-            &[SpanHint::Name("a".to_owned()), equals(Some(AttrScope::Span), "b", "x")],
-        );
         check_hints("{ resource.service.name = \"unknown_service\" && .service.name =~ \"u.*\" }", &[]);
         check_hints("{ .service.name = \"unknown_service\" && rootServiceName = \"unknown_service\" }", &[]);
-        check_hints("{ parent = nil && parent.c = nil && parent.name != \"a\" }", &[]);
     }
 }

@@ -128,7 +128,6 @@ fn matched_span(trace: &Trace, at: u32, shown: &[FieldName]) -> Option<MatchedSp
 /// Under which name a span shows a field; `None` for what the span or trace shows anyway.
 fn attribute_name(field: &FieldName) -> Option<String> {
     match field {
-        FieldName::Attribute { parent: true, .. } | FieldName::ParentIntrinsic(_) => Some(field.to_string()),
         FieldName::Attribute { name, .. } => Some(name.clone()),
         FieldName::Intrinsic(
             Intrinsic::Name

@@ -123,32 +123,6 @@ fn a_span_without_a_service_is_of_the_unknown_one() {
 }
 
 #[test]
-fn a_span_reads_its_parent() {
-    let source =
-        source(&[(1, 0, 5, "root"), (2, 1, 6, "a"), (3, 2, 7, "b"), (4, 9, 8, "lost"), (5, 5, 9, "self")]);
-    for (condition, expected) in [
-        ("parent = nil", &[1, 4][..]),
-        ("parent != nil", &[2, 3, 5]),
-        ("parent = \"1\"", &[2]),
-        ("parent.name = \"a\"", &[3]),
-        ("parent.name = name", &[5]),
-        ("parent.name = nil", &[1, 4]),
-        ("parent.parent = \"1\"", &[3]),
-        ("parent.span.size = 5", &[2]),
-        ("parent.size < span.size", &[2, 3]),
-        ("parent.resource.service.name = nil", &[1, 4]),
-        ("parent.nestedSetParent < 0", &[2]),
-        ("parent.span.name != nil", &[]),
-    ] {
-        assert_eq!(selected(&source, &format!("{{ {condition} }}")), expected, "{condition}");
-    }
-    let answer = ask(&source, "{ span.size = 7 } | select(parent.span.size, parent.kind)");
-    let shown = &answer.traces[0].span_sets[0].spans[0].attributes;
-    assert_eq!(shown[1], ("parent.span.size".to_owned(), AttrValue::Int(6)));
-    assert_eq!(shown[2].0, "parent.kind");
-}
-
-#[test]
 fn parents_in_a_circle_end() {
     let source = source(&[(1, 2, 5, "a"), (2, 1, 6, "b"), (3, 3, 7, "c"), (4, 0, 8, "d")]);
     assert_eq!(selected(&source, "{ } > { }"), [1, 2, 3]);

@@ -77,11 +77,6 @@ impl<'a> Trace<'a> {
         *self.duration_ns.get_or_init(|| end().saturating_sub(self.start_ns()))
     }
 
-    /// The parent of span `at`, if it is in the trace.
-    pub(super) fn parent(&self, at: u32) -> Option<u32> {
-        self.tree().parent.get(at as usize).copied().flatten()
-    }
-
     pub(super) fn tree(&self) -> &Tree {
         self.tree.get_or_init(|| Tree::new(self))
     }

@@ -50,20 +50,8 @@ fn fields(of: &[Type], attributes: &[&str]) -> Vec<String> {
 
 impl<'a> Dealer<'a> {
     pub(crate) fn new(random: &'a SeededRandom) -> Self {
-        let numbers = [
-            ".i",
-            "span.i",
-            "resource.i",
-            "event.i",
-            "link.i",
-            "instrumentation.i",
-            "span.f",
-            "span.n",
-            "parent.i",
-            "parent.span.i",
-            "parent.event.i",
-            "parent.childCount",
-        ];
+        let numbers =
+            [".i", "span.i", "resource.i", "event.i", "link.i", "instrumentation.i", "span.f", "span.n"];
         let texts = [
             ".s",
             "span.s",
@@ -76,12 +64,8 @@ impl<'a> Dealer<'a> {
             ".a",
             "span.n",
             "resource.service.name",
-            "parent",
-            "parent.name",
-            "parent.span.s",
-            "parent.resource.service.name",
         ];
-        let others = ["span.b", ".b", "span.n", "span.a", "parent.b", "parent.status"];
+        let others = ["span.b", ".b", "span.n", "span.a"];
         let comparisons = BINARY_OPS.iter().filter(|(_, op, _)| op.is_comparison()).map(|(text, ..)| *text);
         let limits = ["| topk(2)", "| bottomk(2)", "=", "!=", "<", "<=", ">", ">="];
         Self {
@@ -176,18 +160,15 @@ impl<'a> Dealer<'a> {
 
     fn text(&self, field: &str) -> &'static str {
         let from: &[&'static str] = match field {
-            "name" | "span:name" | "rootName" | "trace:rootName" | "parent.name" => &["GET", "PUT", "query"],
-            "rootServiceName"
-            | "trace:rootService"
-            | "resource.service.name"
-            | "parent.resource.service.name" => &["cart", "pay", "shop"],
+            "name" | "span:name" | "rootName" | "trace:rootName" => &["GET", "PUT", "query"],
+            "rootServiceName" | "trace:rootService" | "resource.service.name" => &["cart", "pay", "shop"],
             "statusMessage" | "span:statusMessage" => &["", "boom"],
             "event:name" => &["exception", "log"],
             "instrumentation:name" => &["lib", "sdk"],
             "instrumentation:version" => &["v1", "v2"],
             "link:traceID" => &["a0", "a1", "A2"],
             "link:spanID" => &["b0", "00b1"],
-            "trace:id" | "span:id" | "span:parentID" | "parent" => &["1", "02", "0000000000000003"],
+            "trace:id" | "span:id" | "span:parentID" => &["1", "02", "0000000000000003"],
             _ => &["x", "y", "zz"],
         };
         pick::<&'static str>(self.random, from)
@@ -195,7 +176,7 @@ impl<'a> Dealer<'a> {
 
     fn pattern(&self, field: &str) -> &'static str {
         let from: &[&'static str] = match field {
-            "trace:id" | "span:id" | "span:parentID" | "parent" | "link:traceID" | "link:spanID" => {
+            "trace:id" | "span:id" | "span:parentID" | "link:traceID" | "link:spanID" => {
                 &[".*[0-9]", ".+1", "0+2"]
             }
             _ => &["G.*|boom|cart", "[xy]", ".*o.*", "v?1|z+|lib", ".*", "exception|.*u.*"],
@@ -214,16 +195,8 @@ impl<'a> Dealer<'a> {
         let compare = || self.comparisons.deal(self.random);
         match op {
             _ if operator == "nil" => {
-                let attributes = [
-                    "span.s",
-                    ".i",
-                    "resource.r",
-                    "event.e",
-                    "link.l",
-                    "instrumentation.v",
-                    "span.a",
-                    "parent",
-                ];
+                let attributes =
+                    ["span.s", ".i", "resource.r", "event.e", "link.l", "instrumentation.v", "span.a"];
                 format!("{} {} nil", pick(self.random, &attributes), pick(self.random, &["=", "!="]))
             }
             _ if operator == "u-" => {
@@ -267,7 +240,7 @@ impl<'a> Dealer<'a> {
         }
         let field = self.others.deal(self.random);
         let value = match field.as_str() {
-            "status" | "span:status" | "parent.status" => *pick(self.random, &["ok", "error", "unset"]),
+            "status" | "span:status" => *pick(self.random, &["ok", "error", "unset"]),
             "kind" | "span:kind" => *pick(self.random, &["server", "client", "internal", "unspecified"]),
             "span.a" => *pick(self.random, &["1", "3", "\"x\""]),
             _ => *pick(self.random, &["true", "false"]),

@@ -216,15 +216,6 @@ fn get(attrs: &Attrs, key: &str) -> V {
 
 /// All values of a field.
 pub(crate) fn values(field: &FieldName, trace: &Trace, id: u64) -> Vec<V> {
-    let id = match field {
-        FieldName::ParentIntrinsic(_) | FieldName::Attribute { parent: true, .. } => {
-            match parent(trace, id) {
-                None => return Vec::new(),
-                Some(up) => up,
-            }
-        }
-        _ => id,
-    };
     let span = span(trace, id);
     let text = |text: &str| vec![V::Str(text.to_owned())];
     let place = |pick: fn(&(u64, i64, i64)) -> i64, of: u64| {
@@ -242,7 +233,7 @@ pub(crate) fn values(field: &FieldName, trace: &Trace, id: u64) -> Vec<V> {
                 value => vec![value],
             },
         },
-        FieldName::Intrinsic(intrinsic) | FieldName::ParentIntrinsic(intrinsic) => match intrinsic {
+        FieldName::Intrinsic(intrinsic) => match intrinsic {
             Intrinsic::Duration => vec![V::Duration(span.duration_ns)],
             Intrinsic::ChildCount => {
                 let count = trace.spans.iter().filter(|child| child.parent == id).count();
@@ -278,9 +269,7 @@ pub(crate) fn values(field: &FieldName, trace: &Trace, id: u64) -> Vec<V> {
             }
             Intrinsic::InstrumentationName => text(&span.scope.0),
             Intrinsic::InstrumentationVersion => text(&span.scope.1),
-            Intrinsic::Parent => {
-                parent(trace, id).into_iter().map(|up| V::Str(format!("{up:016x}"))).collect()
-            }
+            Intrinsic::Parent => Vec::new(),
         },
     };
     all.into_iter().filter(|value| *value != V::Nil).collect()
@@ -350,12 +339,9 @@ pub(crate) fn value(expr: &FieldExpr, trace: &Trace, id: u64) -> V {
 /// How many digits the ids of a field have; 0 when it is no id.
 fn id_width(expr: &FieldExpr) -> usize {
     match expr {
-        FieldExpr::Field(Field {
-            name: FieldName::Intrinsic(intrinsic) | FieldName::ParentIntrinsic(intrinsic),
-            ..
-        }) => match intrinsic {
+        FieldExpr::Field(Field { name: FieldName::Intrinsic(intrinsic), .. }) => match intrinsic {
             Intrinsic::TraceId | Intrinsic::LinkTraceId => 32,
-            Intrinsic::SpanId | Intrinsic::Parent | Intrinsic::ParentId | Intrinsic::LinkSpanId => 16,
+            Intrinsic::SpanId | Intrinsic::ParentId | Intrinsic::LinkSpanId => 16,
             _ => 0,
         },
         _ => 0,

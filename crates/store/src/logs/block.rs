@@ -21,24 +21,33 @@ pub const BLOCK_BYTES_MAX: usize = 8 << 20;
 /// The line filter takes at most this share of the lines' bytes on disk.
 const FILTER_SHARE: usize = 10;
 
-/// One record to be encoded, borrowed from the batch it stands in.
+/// One record to be encoded, borrowed from the batch it stands in; what sorting asks for stands in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
     /// Index into the part's streams.
     pub(super) stream: u32,
+    /// Bytes of the line and its metadata.
+    bytes: u32,
+    /// Time of the entry.
+    ts_ns: i64,
     pub(super) batch: &'a LogBatch,
     pub(super) entry: &'a LogEntry,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    pub(super) fn new(stream: u32, batch: &'a LogBatch, entry: &'a LogEntry) -> Self {
+        let bytes = u32::try_from(record_bytes(batch, entry)).unwrap_or(u32::MAX);
+        Self { stream, bytes, ts_ns: entry.ts_ns, batch, entry }
+    }
+
     /// Stream and time.
     pub(super) fn at(&self) -> (u32, i64) {
-        (self.stream, self.entry.ts_ns)
+        (self.stream, self.ts_ns)
     }
 
     /// Bytes of the line and its metadata.
     pub(super) fn bytes(&self) -> u64 {
-        record_bytes(self.batch, self.entry)
+        self.bytes.into()
     }
 }
 

@@ -102,10 +102,10 @@ fn sort(part: &mut LogPartWriter<'_>, inputs: &[Input], group: &[Small]) -> Resu
     }
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (batch, streams) in &batches {
-        let row = |(entry, stream): (_, &u32)| Row { stream: *stream, batch, entry };
+        let row = |(entry, stream): (_, &u32)| Row::new(*stream, batch, entry);
         rows.extend(batch.entries.iter().zip(streams).map(row));
     }
-    rows.sort_by_key(|row| (row.stream, row.entry.ts_ns));
+    rows.sort_by_key(Row::at);
     drop_resent(&mut rows, Row::at, |row| hash(row.batch, row.entry));
     part.rows(&rows)
 }

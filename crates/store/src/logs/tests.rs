@@ -50,7 +50,7 @@ proptest! {
     #[test]
     fn a_damaged_block_does_not_panic(segment in 0_usize..5, at in any::<usize>(), to in any::<u8>()) {
         let batch = batch();
-        let rows: Vec<Row<'_>> = batch.entries.iter().map(|entry| Row { stream: 0, batch: &batch, entry }).collect();
+        let rows: Vec<Row<'_>> = batch.entries.iter().map(|entry| Row::new(0, &batch, entry)).collect();
         let encoded = block::encode(&rows, 0);
         let mut bytes = encoded.segments.get(segment).unwrap_or(&encoded.filter).clone();
         let len = bytes.len();

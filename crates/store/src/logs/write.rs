@@ -59,12 +59,12 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
     for chunk in &chunks {
         for stream in &chunk.batch.streams {
             let code = streams.get(&stream.labels).copied().unwrap_or(0);
-            let row = |entry| Row { stream: code, batch: &chunk.batch, entry };
+            let row = |entry| Row::new(code, &chunk.batch, entry);
             rows.extend(chunk.batch.entries(stream).iter().map(row));
         }
     }
     // Stable: of records at the same time the one written first stays first.
-    rows.sort_by_key(|row| (row.stream, row.entry.ts_ns));
+    rows.sort_by_key(Row::at);
     drop_resent(&mut rows, Row::at, |row| hash(row.batch, row.entry));
     let streams: Vec<Labels> = streams.into_keys().cloned().collect();
     for (day, rows) in days(rows) {
@@ -77,7 +77,11 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
 
 /// The rows by UTC day, in their order; what is older than the newest [`PART_DAYS_MAX`] days goes to the oldest of them.
 fn days(rows: Vec<Row<'_>>) -> BTreeMap<i64, Vec<Row<'_>>> {
-    let day = |row: &Row<'_>| day_of(ms_of(row.entry.ts_ns));
+    let day = |row: &Row<'_>| day_of(ms_of(row.at().1));
+    let first = rows.first().map_or(0, day);
+    if rows.iter().all(|row| day(row) == first) {
+        return BTreeMap::from([(first, rows)]);
+    }
     let days: BTreeSet<i64> = rows.iter().map(day).collect();
     let oldest = days.iter().rev().nth(PART_DAYS_MAX - 1).or(days.first()).copied().unwrap_or(0);
     let mut by_day: BTreeMap<i64, Vec<Row<'_>>> = BTreeMap::new();
