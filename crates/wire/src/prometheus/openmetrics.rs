@@ -43,8 +43,8 @@ pub fn parse(body: &[u8], options: &ExpositionOptions) -> Result<Exposition, Wir
     Ok(builder.finish())
 }
 
-/// Checks an exposition against the whole specification: families stand together, types have their samples, values and
-/// label values are canonical.
+/// Checks an exposition against the whole specification: a scrape takes it, families stand together, types have their
+/// samples, values and label values are canonical.
 ///
 /// # Errors
 /// The first violation, with the line it is in.
@@ -52,6 +52,7 @@ pub fn validate_strict(body: &[u8]) -> Result<(), WireError> {
     if std::str::from_utf8(body).is_err() {
         return Err(WireError::malformed("the exposition is not UTF-8"));
     }
+    parse(body, &ExpositionOptions::default())?;
     let mut validator = Validator::default();
     read(body, |scanner, entry| {
         validator.entry(scanner, &entry).map_err(|message| scanner.broken(&message))

@@ -135,9 +135,6 @@ impl Validator {
     ) -> Result<(), String> {
         no_trailing_comma(scanner, &line.series)?;
         let name = unescape(&scanner.text(&line.name), true).into_owned();
-        if name.is_empty() {
-            return Err("a sample's metric name is empty".to_owned());
-        }
         let mut labels = pairs(scanner, line.labels);
         labels.sort();
         if let Some(twice) = labels.windows(2).find(|two| two[0].0 == two[1].0) {
@@ -383,6 +380,8 @@ mod tests {
     #[test]
     fn strictness_begins_where_a_scrape_is_lax() {
         check("# TYPE a gauge\na 1\n# EOF\n", true);
+        check("{\"\"} 1\n# EOF\n", false);
+        check("a{__name__=\"b\"} 1\n# EOF\n", false);
         check("a{b=\"c\",} 1\n# EOF\n", false);
         check("# TYPE a counter\na_total 1 # {x=\"y\",} 1\n# EOF\n", false);
         check("# TYPE a counter\na_total -1\n# EOF\n", false);
