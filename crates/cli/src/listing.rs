@@ -61,6 +61,23 @@ pub(crate) struct Listing {
     pub(crate) unknown: Vec<String>,
 }
 
+impl Listing {
+    /// The listing; when it is empty and the server does not know the `service` that was asked for, it says so.
+    pub(crate) async fn or_unknown(
+        mut self,
+        session: &Session,
+        service: Option<&str>,
+        namespaces: &NamespaceArgs,
+    ) -> Result<Self, Failure> {
+        if let Some(name) = service.filter(|_| self.rows.is_empty())
+            && !known_services(session, namespaces.wanted()).await?.contains(name)
+        {
+            self.unknown.push(name.to_owned());
+        }
+        Ok(self)
+    }
+}
+
 /// Prints what `list` finds; with `-w` looks again and again, until interrupted.
 pub(crate) async fn show(
     session: &Session,

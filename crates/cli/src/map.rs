@@ -38,12 +38,7 @@ pub(crate) async fn map(session: &Session, args: &MapArgs) -> Result<(), Failure
         };
         let mut listing = listing(&answer, inside.as_ref());
         listing.none = format!("no call was seen {}", args.range.words(RATE_SINCE));
-        if let Some(name) = args.service.as_ref().filter(|_| listing.rows.is_empty())
-            && !known_services(session, args.namespaces.wanted()).await?.contains(name)
-        {
-            listing.unknown.push(name.clone());
-        }
-        Ok(listing)
+        listing.or_unknown(session, args.service.as_deref(), &args.namespaces).await
     })
     .await
 }

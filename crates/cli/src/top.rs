@@ -1,6 +1,6 @@
 //! `binnacle top`: the operations that take the most time, from span metrics.
 
-use crate::listing::{Listing, NamespaceArgs, WatchArgs, known_services, show};
+use crate::listing::{Listing, NamespaceArgs, WatchArgs, show};
 use crate::metrics::vector;
 use crate::output::{Align, Column, Show, digits, digits_of, duration};
 use crate::selector::{self, quoted};
@@ -48,12 +48,7 @@ pub(crate) async fn top(session: &Session, args: &TopArgs) -> Result<(), Failure
         let rates = vector(session, &rate("traces_spanmetrics_calls_total"), &end).await?;
         let mut listing = listing(busiest, &rates, &args.namespaces);
         listing.none = format!("no operation took time {}", args.range.words(RATE_SINCE));
-        if let Some(name) = args.service.as_ref().filter(|_| listing.rows.is_empty())
-            && !known_services(session, args.namespaces.wanted()).await?.contains(name)
-        {
-            listing.unknown.push(name.clone());
-        }
-        Ok(listing)
+        listing.or_unknown(session, args.service.as_deref(), &args.namespaces).await
     })
     .await
 }
