@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/binnacle/build
 SHELL := /bin/bash
 
-.PHONY: demo test setup ui fuzz tidy bench soak screenshots clean
+.PHONY: demo test setup ui fuzz tidy bench soak clean
 demo: setup ui
 	cargo build --release --quiet -p binnacle -p demo
 	exec $(CARGO_TARGET_DIR)/release/binnacle demo up
