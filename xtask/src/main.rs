@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 /// Builds and runs a binary of `sim`.
 fn sim(bin: &str, release: bool, args: &[String]) -> ExitCode {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new("cargo");
     cargo.args(["run", "--quiet", "--package", "sim", "--bin", bin]);
     if release {
         cargo.arg("--release");

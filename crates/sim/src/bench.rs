@@ -94,9 +94,10 @@ impl Plan {
     }
 }
 
-/// The checkout.
+/// The checkout, asked when it runs: checkouts that share a build directory also share this program.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from("."), |package| PathBuf::from(package).join("../.."))
 }
 
 /// The folder beside the build where slow results are kept.

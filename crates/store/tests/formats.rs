@@ -120,7 +120,7 @@ fn check_spans(store: &Store, tenant: &Tenant) {
 
 fn check(version: &str) {
     let disk = SimDisk::new(1);
-    load(&disk, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(version), "");
+    load(&disk, &Path::new("tests/data").join(version), "");
     let tenant = Tenant::default();
     for stage in ["as written", "compacted"] {
         let store = open(&disk, stage);

@@ -27,7 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Appends a sentence per forbidden edge, unknown crate and crate missing from the map.
 pub(crate) fn check(root: &Path, problems: &mut Vec<String>) {
-    let output = Command::new(env!("CARGO"))
+    let output = Command::new("cargo")
         .current_dir(root)
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .output();

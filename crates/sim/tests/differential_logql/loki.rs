@@ -43,7 +43,7 @@ impl Loki {
         let home = PathBuf::from(std::env::var_os("HOME")?);
         let peers = std::env::var_os("PEERS_DIR").map_or_else(|| home.join(".cache/peers"), PathBuf::from);
         let program = peers.join("bin/loki");
-        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/peers/loki/config.yaml");
+        let shared = Path::new("../../../shared/peers/loki/config.yaml");
         let config = std::fs::read_to_string(shared).ok().filter(|_| program.is_file())?;
         // The engines are compared, not what Loki adds to lines when it takes them in.
         let config = config.replace(
