@@ -1,9 +1,9 @@
 //! `binnacle changes`: what changed; `changes add` reports a deploy from a pipeline.
 
-use crate::listing::{Listing, NamespaceArgs, WatchArgs, incomplete, show};
+use crate::listing::{Listing, ListingArgs, incomplete, show};
 use crate::output::{Align, Column, Show, write};
 use crate::services::text;
-use crate::time::{RECORD_SINCE, RangeArgs, shown};
+use crate::time::{RECORD_SINCE, shown};
 use crate::{Common, Failure, Session};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ impl ChangeArgs {
     pub(crate) fn common(&self) -> &Common {
         match &self.action {
             Some(Action::Add(add)) => &add.common,
-            None => &self.list.common,
+            None => &self.list.listing.common,
         }
     }
 }
@@ -43,13 +43,7 @@ struct ListArgs {
     #[arg(long)]
     service: Option<String>,
     #[command(flatten)]
-    namespaces: NamespaceArgs,
-    #[command(flatten)]
-    watch: WatchArgs,
-    #[command(flatten)]
-    range: RangeArgs,
-    #[command(flatten)]
-    common: Common,
+    listing: ListingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -82,14 +76,14 @@ pub(crate) async fn changes(session: &Session, args: &ChangeArgs) -> Result<(), 
         Some(Action::Add(change)) => return add(session, change).await,
         None => &args.list,
     };
-    show(session, args.watch, &args.range, async || {
-        let range = args.range.at(RECORD_SINCE, session.clock.now_ns())?;
+    show(session, &args.listing, async || {
+        let range = args.listing.range.at(RECORD_SINCE, session.clock.now_ns())?;
         let (start, end) = (range.start(), range.end());
         let mut params = vec![("start", start.as_str()), ("end", end.as_str())];
         params.extend(args.service.as_deref().map(|service| ("service", service)));
         let answer = session.client.get("/api/binnacle/v1/changes", &params).await?;
-        let mut listing = listing(&answer, args.namespaces.wanted());
-        listing.none = format!("nothing changed {}", args.range.words(RECORD_SINCE));
+        let mut listing = listing(&answer, args.listing.namespaces.wanted());
+        listing.none = format!("nothing changed {}", args.listing.range.words(RECORD_SINCE));
         Ok(listing)
     })
     .await

@@ -132,10 +132,10 @@ async fn execute(command: Command, clock: SharedClock) -> Result<(), Failure> {
     };
     match command {
         Command::Listed(listed) | Command::Get(listed) => match listed {
-            Listed::Services(args) => services::services(&open(&args.common)?, &args).await,
-            Listed::Map(args) => map::map(&open(&args.common)?, &args).await,
-            Listed::Top(args) => top::top(&open(&args.common)?, &args).await,
-            Listed::Traces(args) => trace::search(&open(&args.common)?, &args).await,
+            Listed::Services(args) => services::services(&open(&args.listing.common)?, &args).await,
+            Listed::Map(args) => map::map(&open(&args.listing.common)?, &args).await,
+            Listed::Top(args) => top::top(&open(&args.listing.common)?, &args).await,
+            Listed::Traces(args) => trace::search(&open(&args.listing.common)?, &args).await,
             Listed::Changes(args) => changes::changes(&open(args.common())?, &args).await,
         },
         Command::Query(args) => metrics::query(&open(&args.common)?, &args).await,

@@ -3,7 +3,7 @@
 
 use crate::output::{Column, Show, Table, write};
 use crate::time::RangeArgs;
-use crate::{Failure, Session};
+use crate::{Common, Failure, Session};
 use clap::Args;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -39,12 +39,18 @@ impl NamespaceArgs {
     }
 }
 
-/// The flag that makes a listing go on.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub struct WatchArgs {
+/// What every listing command understands.
+#[derive(Args, Clone, Debug)]
+pub struct ListingArgs {
+    #[command(flatten)]
+    pub(crate) namespaces: NamespaceArgs,
     /// Go on, and print what is new or has changed.
     #[arg(short, long)]
     watch: bool,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// What a command lists.
@@ -81,11 +87,11 @@ impl Listing {
 /// Prints what `list` finds; with `-w` looks again and again, until interrupted.
 pub(crate) async fn show(
     session: &Session,
-    watch: WatchArgs,
-    range: &RangeArgs,
+    args: &ListingArgs,
     list: impl AsyncFn() -> Result<Listing, Failure>,
 ) -> Result<(), Failure> {
-    if watch.watch && range.has_end() {
+    let watch = args.watch;
+    if watch && args.range.has_end() {
         return Err(Failure::usage("--to: a watch goes on, it has no end"));
     }
     let listing = list().await?;
@@ -93,7 +99,7 @@ pub(crate) async fn show(
     for note in &listing.notes {
         eprintln!("note: {note}");
     }
-    if watch.watch && failure.is_none() {
+    if watch && failure.is_none() {
         return follow(session, listing, list).await;
     }
     if failure.is_none() || !listing.rows.is_empty() {

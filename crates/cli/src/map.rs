@@ -1,10 +1,10 @@
 //! `binnacle map`: who calls whom, with the numbers of every edge.
 
-use crate::listing::{Listing, NamespaceArgs, WatchArgs, incomplete, known_services, show};
+use crate::listing::{Listing, ListingArgs, incomplete, known_services, show};
 use crate::output::{Align, Column, Show, digits_of};
 use crate::services::{cell, failed, quantile, text};
-use crate::time::{RATE_SINCE, RangeArgs};
-use crate::{Common, Failure, Session};
+use crate::time::RATE_SINCE;
+use crate::{Failure, Session};
 use clap::Args;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -15,30 +15,24 @@ pub struct MapArgs {
     /// Only edges from or to this service.
     service: Option<String>,
     #[command(flatten)]
-    namespaces: NamespaceArgs,
-    #[command(flatten)]
-    watch: WatchArgs,
-    #[command(flatten)]
-    range: RangeArgs,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) listing: ListingArgs,
 }
 
 /// Prints edges of the service graph, by client and server.
 pub(crate) async fn map(session: &Session, args: &MapArgs) -> Result<(), Failure> {
-    show(session, args.watch, &args.range, async || {
-        let range = args.range.at(RATE_SINCE, session.clock.now_ns())?;
+    show(session, &args.listing, async || {
+        let range = args.listing.range.at(RATE_SINCE, session.clock.now_ns())?;
         let (start, end) = (range.start(), range.end());
         let mut params = vec![("start", start.as_str()), ("end", end.as_str())];
         params.extend(args.service.as_deref().map(|service| ("service", service)));
         let answer = session.client.get("/api/binnacle/v1/map", &params).await?;
-        let inside = match args.namespaces.wanted() {
+        let inside = match args.listing.namespaces.wanted() {
             Some(namespace) => Some(known_services(session, Some(namespace)).await?),
             None => None,
         };
         let mut listing = listing(&answer, inside.as_ref());
-        listing.none = format!("no call was seen {}", args.range.words(RATE_SINCE));
-        listing.or_unknown(session, args.service.as_deref(), &args.namespaces).await
+        listing.none = format!("no call was seen {}", args.listing.range.words(RATE_SINCE));
+        listing.or_unknown(session, args.service.as_deref(), &args.listing.namespaces).await
     })
     .await
 }

@@ -3,10 +3,10 @@
 //! What the server has no number for is shown as `-`: no data is not zero. Quantiles come from the buckets of span
 //! metrics, so below the first bound and above the last only the bound is known, and that is what is shown.
 
-use crate::listing::{Listing, NamespaceArgs, WatchArgs, incomplete, named, show};
+use crate::listing::{Listing, ListingArgs, incomplete, named, show};
 use crate::output::{Align, Column, Show, digits, digits_of, duration};
-use crate::time::{RATE_SINCE, RangeArgs, shown};
-use crate::{Common, Failure, Session};
+use crate::time::{RATE_SINCE, shown};
+use crate::{Failure, Session};
 use clap::Args;
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -20,22 +20,16 @@ pub struct ServiceArgs {
     /// Only these services.
     names: Vec<String>,
     #[command(flatten)]
-    namespaces: NamespaceArgs,
-    #[command(flatten)]
-    watch: WatchArgs,
-    #[command(flatten)]
-    range: RangeArgs,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) listing: ListingArgs,
 }
 
 /// Prints services, worst first.
 pub(crate) async fn services(session: &Session, args: &ServiceArgs) -> Result<(), Failure> {
-    show(session, args.watch, &args.range, async || {
-        let range = args.range.at(RATE_SINCE, session.clock.now_ns())?;
+    show(session, &args.listing, async || {
+        let range = args.listing.range.at(RATE_SINCE, session.clock.now_ns())?;
         let (start, end) = (range.start(), range.end());
         let mut params = vec![("start", start.as_str()), ("end", end.as_str())];
-        params.extend(args.namespaces.wanted().map(|namespace| ("namespace", namespace)));
+        params.extend(args.listing.namespaces.wanted().map(|namespace| ("namespace", namespace)));
         let answer = session.client.get("/api/binnacle/v1/services", &params).await?;
         Ok(listing(&answer, args))
     })
@@ -58,10 +52,10 @@ fn listing(answer: &Value, args: &ServiceArgs) -> Listing {
     let wanted = |row: &&Value| args.names.is_empty() || args.names.iter().any(|name| is(row, name));
     let mut found: Vec<&Value> = all.iter().filter(wanted).collect();
     found.sort_by(|a, b| worse(a, b));
-    let namespace = args.namespaces.column(found.iter().map(|row| text(row, "namespace")));
+    let namespace = args.listing.namespaces.column(found.iter().map(|row| text(row, "namespace")));
     let silent: Vec<&str> =
         found.iter().filter(|row| row["rate"].is_null()).map(|row| text(row, "name")).collect();
-    let words = args.range.words(RATE_SINCE);
+    let words = args.listing.range.words(RATE_SINCE);
     let mut notes = incomplete(answer);
     if !silent.is_empty() {
         notes.push(format!("not enough data: too few calls answered {words} by {}", named(&silent)));
@@ -80,7 +74,7 @@ fn listing(answer: &Value, args: &ServiceArgs) -> Listing {
             Column("last seen", Show::Wide, Align::Left),
         ],
         rows: found.into_iter().map(|row| (row.clone(), cells(row))).collect(),
-        none: match args.namespaces.wanted() {
+        none: match args.listing.namespaces.wanted() {
             Some(namespace) => format!("no service of namespace {namespace} has sent spans"),
             None => "no service has sent spans".to_owned(),
         },

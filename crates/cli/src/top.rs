@@ -1,12 +1,12 @@
 //! `binnacle top`: the operations that take the most time, from span metrics.
 
-use crate::listing::{Listing, NamespaceArgs, WatchArgs, show};
+use crate::listing::{Listing, ListingArgs, NamespaceArgs, show};
 use crate::metrics::vector;
 use crate::output::{Align, Column, Show, digits, digits_of, duration};
 use crate::selector::{self, quoted};
 use crate::services::{cell, text};
-use crate::time::{RATE_SINCE, RangeArgs};
-use crate::{Common, Failure, Session};
+use crate::time::RATE_SINCE;
+use crate::{Failure, Session};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -27,28 +27,22 @@ pub struct TopArgs {
     #[arg(long, default_value_t = 20)]
     limit: u16,
     #[command(flatten)]
-    namespaces: NamespaceArgs,
-    #[command(flatten)]
-    watch: WatchArgs,
-    #[command(flatten)]
-    range: RangeArgs,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) listing: ListingArgs,
 }
 
 /// Prints the operations that take the most time: requests a second times mean duration.
 pub(crate) async fn top(session: &Session, args: &TopArgs) -> Result<(), Failure> {
     let selector = matchers(args)?;
-    show(session, args.watch, &args.range, async || {
-        let range = args.range.at(RATE_SINCE, session.clock.now_ns())?;
+    show(session, &args.listing, async || {
+        let range = args.listing.range.at(RATE_SINCE, session.clock.now_ns())?;
         let (window, end) = (range.window(), range.end());
         let rate = |metric: &str| format!("{BY} (rate({metric}{{{selector}}}[{window}]))");
         let busy = format!("topk({}, {} > 0)", args.limit, rate("traces_spanmetrics_latency_sum"));
         let busiest = vector(session, &busy, &end).await?;
         let rates = vector(session, &rate("traces_spanmetrics_calls_total"), &end).await?;
-        let mut listing = listing(busiest, &rates, &args.namespaces);
-        listing.none = format!("no operation took time {}", args.range.words(RATE_SINCE));
-        listing.or_unknown(session, args.service.as_deref(), &args.namespaces).await
+        let mut listing = listing(busiest, &rates, &args.listing.namespaces);
+        listing.none = format!("no operation took time {}", args.listing.range.words(RATE_SINCE));
+        listing.or_unknown(session, args.service.as_deref(), &args.listing.namespaces).await
     })
     .await
 }
@@ -57,7 +51,7 @@ pub(crate) async fn top(session: &Session, args: &TopArgs) -> Result<(), Failure
 fn matchers(args: &TopArgs) -> Result<String, Failure> {
     let mut all = vec![ANSWERED.to_owned()];
     all.extend(args.service.as_deref().map(|name| format!("service={}", quoted(name))));
-    all.extend(args.namespaces.wanted().map(|name| format!("service_namespace={}", quoted(name))));
+    all.extend(args.listing.namespaces.wanted().map(|name| format!("service_namespace={}", quoted(name))));
     all.extend(selector::parse(args.selector.as_deref())?.iter().map(selector::Requirement::matcher));
     Ok(all.join(","))
 }

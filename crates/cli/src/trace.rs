@@ -2,10 +2,10 @@
 
 mod waterfall;
 
-use crate::listing::{Listing, NamespaceArgs, WatchArgs, show};
+use crate::listing::{Listing, ListingArgs, show};
 use crate::output::{Align, Column, Show, duration, write};
 use crate::selector::{self, Requirement, quoted};
-use crate::time::{RECORD_SINCE, RangeArgs, shown};
+use crate::time::{RECORD_SINCE, shown};
 use crate::{Common, Failure, Session};
 use clap::Args;
 use futures::{StreamExt, stream};
@@ -34,13 +34,7 @@ pub struct SearchArgs {
     #[arg(long, default_value_t = 20)]
     limit: u32,
     #[command(flatten)]
-    namespaces: NamespaceArgs,
-    #[command(flatten)]
-    watch: WatchArgs,
-    #[command(flatten)]
-    range: RangeArgs,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) listing: ListingArgs,
 }
 
 /// Arguments of `trace`.
@@ -59,8 +53,8 @@ pub struct TraceArgs {
 pub(crate) async fn search(session: &Session, args: &SearchArgs) -> Result<(), Failure> {
     let query = traceql(args)?;
     let limit = args.limit.to_string();
-    show(session, args.watch, &args.range, async || {
-        let range = args.range.at(RECORD_SINCE, session.clock.now_ns())?;
+    show(session, &args.listing, async || {
+        let range = args.listing.range.at(RECORD_SINCE, session.clock.now_ns())?;
         let start = range.start_ns.div_euclid(1_000_000_000).to_string();
         let end = (range.end_ns.div_euclid(1_000_000_000) + 1).to_string();
         let mut params = vec![("q", query.as_str()), ("start", &start), ("end", &end), ("limit", &limit)];
@@ -83,7 +77,7 @@ pub(crate) async fn search(session: &Session, args: &SearchArgs) -> Result<(), F
                 Column("services", Show::Wide, Align::Right),
             ],
             rows: found.into_iter().zip(took).map(|(trace, took)| row(trace, took)).collect(),
-            none: format!("no trace matches {}", args.range.words(RECORD_SINCE)),
+            none: format!("no trace matches {}", args.listing.range.words(RECORD_SINCE)),
             ..Listing::default()
         })
     })
@@ -95,7 +89,7 @@ fn traceql(args: &SearchArgs) -> Result<String, Failure> {
     let mut conditions: Vec<String> = Vec::new();
     conditions
         .extend(args.service.as_deref().map(|name| format!("resource.service.name = {}", quoted(name))));
-    conditions.extend(args.namespaces.wanted().map(|name| {
+    conditions.extend(args.listing.namespaces.wanted().map(|name| {
         let each = ["service.namespace", "k8s.namespace.name"]
             .map(|attribute| format!("resource.{attribute} = {}", quoted(name)));
         format!("({})", each.join(" || "))
