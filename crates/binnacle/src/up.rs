@@ -313,11 +313,9 @@ fn printed(Millis(ms): Millis) -> String {
 /// Loops that run as long as the process.
 fn background(pipeline: &Pipeline, registry: &Registry, stop: &CancellationToken) {
     let (pipeline, stop) = (pipeline.clone(), stop.clone());
-    let resident = registry.gauge("process_resident_memory_bytes", "", "Resident memory of this process.");
+    platform::proc::register(registry);
     let started = registry.gauge("process_start_time_seconds", "", "When this process started.");
     started.set(pipeline.clock.now_ns() / 1_000_000_000);
-    let cpu =
-        registry.gauge("process_cpu_milliseconds", "", "Processor time of this process, user and system.");
     drop(platform::task::spawn("collect", async move {
         let mut ticks = tokio::time::interval(Duration::from_millis(COLLECT_INTERVAL_MS));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -326,8 +324,6 @@ fn background(pipeline: &Pipeline, registry: &Registry, stop: &CancellationToken
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {}
             }
-            resident.set(i64::try_from(platform::proc::resident_bytes()).unwrap_or(i64::MAX));
-            cpu.set(i64::try_from(platform::proc::cpu_ms()).unwrap_or(i64::MAX));
             pipeline.collect().await;
         }
     }));

@@ -51,10 +51,24 @@ impl Gauge {
     }
 }
 
+/// Reads a value when it is asked for; `None` where it cannot be known, then the metric is left out.
+pub type Reading = fn() -> Option<f64>;
+
 #[derive(Debug)]
 enum Cell {
     Counter(Counter),
     Gauge(Gauge),
+    Reading(Reading),
+}
+
+impl Cell {
+    fn value(&self) -> Option<String> {
+        Some(match self {
+            Self::Counter(counter) => counter.get().to_string(),
+            Self::Gauge(gauge) => gauge.get().to_string(),
+            Self::Reading(read) => read()?.to_string(),
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -98,6 +112,13 @@ impl Registry {
         gauge
     }
 
+    /// Registers a metric that is read whenever the metrics are rendered; a counter when its name ends in `_total`.
+    pub fn reading(&self, name: &'static str, help: &'static str, read: Reading) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| entry.name != name);
+        entries.push(Entry { name, help, labels: String::new(), cell: Cell::Reading(read) });
+    }
+
     /// Prometheus text format 0.0.4, families sorted by name.
     #[must_use]
     pub fn render(&self) -> String {
@@ -107,9 +128,11 @@ impl Registry {
         let mut out = String::new();
         let mut family = "";
         for entry in rows {
-            let (kind, value) = match &entry.cell {
-                Cell::Counter(counter) => ("counter", counter.get().to_string()),
-                Cell::Gauge(gauge) => ("gauge", gauge.get().to_string()),
+            let Some(value) = entry.cell.value() else { continue };
+            let kind = match &entry.cell {
+                Cell::Gauge(_) => "gauge",
+                Cell::Reading(_) if !entry.name.ends_with("_total") => "gauge",
+                Cell::Counter(_) | Cell::Reading(_) => "counter",
             };
             if family != entry.name {
                 family = entry.name;
@@ -134,9 +157,14 @@ mod tests {
         registry.counter("binnacle_b_total", "door=\"loki\"", "B.").inc();
         registry.counter("binnacle_b_total", "door=\"loki\"", "B.").inc();
         registry.gauge("binnacle_a", "", "A.").set(-1);
+        registry.reading("binnacle_c", "C.", || Some(0.5));
+        registry.reading("binnacle_d", "D.", || None);
+        registry.reading("binnacle_e_total", "E.", || Some(2.0));
         let expected = "# HELP binnacle_a A.\n# TYPE binnacle_a gauge\nbinnacle_a -1\n\
             # HELP binnacle_b_total B.\n# TYPE binnacle_b_total counter\n\
-            binnacle_b_total{door=\"loki\"} 2\nbinnacle_b_total{door=\"otlp\"} 2\n";
+            binnacle_b_total{door=\"loki\"} 2\nbinnacle_b_total{door=\"otlp\"} 2\n\
+            # HELP binnacle_c C.\n# TYPE binnacle_c gauge\nbinnacle_c 0.5\n\
+            # HELP binnacle_e_total E.\n# TYPE binnacle_e_total counter\nbinnacle_e_total 2\n";
         assert_eq!(registry.render(), expected);
     }
 }

@@ -1,6 +1,8 @@
-//! What `/proc` says of this machine's processes: who listens on a port, how much memory we use. Empty elsewhere.
+//! What `/proc` says of this machine's processes: who listens on a port, what we use of the machine. Empty elsewhere.
 #![allow(clippy::disallowed_methods, reason = "this is the door to /proc")]
 
+use crate::metrics::{Reading, Registry};
+use rustix::process::{Resource, getrlimit};
 use std::fs;
 
 /// Listening TCP sockets: port and socket inode.
@@ -45,24 +47,56 @@ pub fn command_of(pid: u32) -> Option<String> {
     Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned())
 }
 
-/// Our resident memory in bytes; 0 where it cannot be known.
-#[must_use]
-pub fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
-        .map_or(0, |kib| kib * 1024)
+/// Registers what every Prometheus client tells of its process, except when it started.
+pub fn register(registry: &Registry) {
+    let rows: [(&'static str, &'static str, Reading); 7] = [
+        ("process_cpu_seconds_total", "Processor time of this process, user and system.", cpu_seconds),
+        ("process_open_fds", "Files and sockets that this process has open.", open_files),
+        ("process_max_fds", "Most files and sockets that this process may have open.", || {
+            Some(limit(Resource::Nofile))
+        }),
+        ("process_virtual_memory_bytes", "Address space of this process.", || status("VmSize:", KIB)),
+        ("process_virtual_memory_max_bytes", "Largest address space of this process.", || {
+            Some(limit(Resource::As))
+        }),
+        ("process_resident_memory_bytes", "Resident memory of this process.", || status("VmRSS:", KIB)),
+        ("process_threads", "Threads of this process.", || status("Threads:", 1.0)),
+    ];
+    for (name, help, read) in rows {
+        registry.reading(name, help, read);
+    }
 }
 
-/// Our processor time so far, user and system, in milliseconds; 0 where it cannot be known.
-#[must_use]
-pub fn cpu_ms() -> u64 {
+/// What `/proc` calls a kB, in bytes.
+const KIB: f64 = 1024.0;
+
+/// The number of the line of `/proc/self/status` that begins with `name`, times `unit`.
+fn status(name: &str, unit: f64) -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let rest = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(rest.split_whitespace().next()?.parse::<f64>().ok()? * unit)
+}
+
+fn cpu_seconds() -> Option<f64> {
     /// `USER_HZ` of every Linux architecture we build for.
-    const TICK_MS: u64 = 10;
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<u64> = after.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
-    fields.get(11).zip(fields.get(12)).map_or(0, |(user, system)| (user + system) * TICK_MS)
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name before it, in parentheses, may have any character in it.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
+}
+
+fn open_files() -> Option<f64> {
+    let listed = u32::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok()?;
+    // The listing itself has one open.
+    Some(f64::from(listed.saturating_sub(1)))
+}
+
+/// The limit that holds; where there is none, the largest there could be, as other clients tell it.
+#[expect(clippy::cast_precision_loss, reason = "limits near 2^64 mean no limit")]
+fn limit(of: Resource) -> f64 {
+    getrlimit(of).current.unwrap_or(u64::MAX) as f64
 }
 
 /// Asks process `pid` to end (SIGTERM); nothing happens when there is none.
@@ -75,12 +109,12 @@ pub fn terminate(pid: u32) {
 /// Raises this process' limit of open files and sockets to the most it may have; the limit that holds from now on.
 #[must_use]
 pub fn raise_open_files() -> u64 {
-    use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let before = limit.current;
     limit.current = limit.maximum;
     // Refused only where the hard limit is above what the system lets a process have; then the soft limit stays.
-    let held = if setrlimit(Resource::Nofile, limit).is_ok() { limit.maximum } else { before };
+    let held =
+        if rustix::process::setrlimit(Resource::Nofile, limit).is_ok() { limit.maximum } else { before };
     held.unwrap_or(u64::MAX)
 }
 
@@ -104,6 +138,28 @@ mod tests {
         let pid = socket_inodes().into_iter().find(|(_, held)| *held == inode).expect("held").0;
         assert_eq!(pid, std::process::id());
         assert!(command_of(pid).is_some_and(|name| !name.is_empty()));
-        assert!(resident_bytes() > 1 << 20);
+    }
+
+    #[test]
+    fn we_tell_what_every_client_tells_of_its_process() {
+        let registry = Registry::default();
+        register(&registry);
+        let value = |name: &str| {
+            let text = registry.render();
+            let line =
+                text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")).map(str::to_owned));
+            line.and_then(|value| value.parse::<f64>().ok()).unwrap_or_else(|| panic!("no {name}: {text}"))
+        };
+        let sockets = [(); 50].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").expect("a port"));
+        assert!(value("process_open_fds") > 50.0);
+        drop(sockets);
+        assert!(value("process_max_fds") >= value("process_open_fds"));
+        assert!(value("process_resident_memory_bytes") > 1e6);
+        assert!(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));
+        assert!(value("process_virtual_memory_max_bytes") > 1e6);
+        assert!(value("process_threads") >= 1.0);
+        let before = value("process_cpu_seconds_total");
+        while value("process_cpu_seconds_total") < before + 0.05 {}
+        assert!(registry.render().contains("# TYPE process_cpu_seconds_total counter"));
     }
 }

@@ -116,6 +116,7 @@ async fn probes_and_metrics_are_readable_by_those_who_read_them() {
             series > 30 && answer.header("content-type").starts_with("text/plain; version=0.0.4"),
             "{door}"
         );
+        assert!(answer.text().contains("\nprocess_open_fds "), "{door}: {}", answer.text());
     }
 }
 
