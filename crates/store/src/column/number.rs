@@ -12,6 +12,9 @@ pub(crate) struct Number(u64);
 impl Number {
     /// The digits that end before byte `end` of `text`, `len` of them, at most [`NUMBER_DIGITS_MAX`].
     pub(crate) fn read(text: &[u8], end: usize, len: usize) -> Self {
+        if len <= 8 {
+            return Self::of(low_digits(text, end, len), len);
+        }
         let (mut value, mut at, mut scale) = (0, end, 1);
         let mut left = len;
         while left > 0 {

@@ -119,17 +119,22 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Appends a template's slot; its marker says what the values are.
-pub(crate) fn write_slot(writer: &mut SegmentWriter, marker: u8, values: &[&[u8]]) {
+/// Appends a template's slot; its marker says what the values are. Returns the distinct ones, when there are much fewer.
+pub(crate) fn write_slot<'a>(
+    writer: &mut SegmentWriter,
+    marker: u8,
+    values: &[&'a [u8]],
+) -> Option<Vec<&'a [u8]>> {
     let dictionary = Dictionary::find(values, values.len() / 2);
     let distinct = dictionary.as_ref().map_or(usize::MAX, |found| found.values.len());
     if marker == template::HEX && distinct > values.len() / 4 && write_hex(writer, values) {
-        return;
+        return dictionary.map(|found| found.values);
     }
-    match dictionary {
+    match &dictionary {
         Some(dictionary) => dictionary.write(writer),
         None => write_plain(writer, values),
     }
+    dictionary.map(|found| found.values)
 }
 
 /// Appends one value that all have.

@@ -1,22 +1,13 @@
 //! Finds the templates of a block of values and writes them.
 
-use super::super::KeyMap;
 use super::super::ints::{write_ints, write_signed, write_u32s};
 use super::super::number::Number;
 use super::super::segment::SegmentWriter;
 use super::super::text::{write_numbers, write_plain, write_same, write_slot};
+use super::sort::{Sorted, sort};
 use super::time::{STAMP_BYTES, Stamp};
-use super::tokens::{Tokenizer, Var};
-use super::{ADDRESS, DECIMAL, DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE, WORD};
-
-/// Templates of one block and tokeniser; further ones count as rare.
-const TEMPLATES_MAX: usize = 8192;
-/// A template of fewer pieces is rare.
-const RARE_PIECES: usize = 8;
-/// With more templates than this, the bar for rare rises with the block.
-const TEMPLATES_FEW: usize = 256;
-/// The highest bar.
-const RARE_PIECES_MAX: usize = 64;
+use super::tokens::Var;
+use super::{ADDRESS, DECIMAL, DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE};
 
 /// A piece of a value, and the value's row.
 pub(super) type Piece<'a> = (&'a [u8], u32);
@@ -32,13 +23,33 @@ pub(super) struct Template {
 }
 
 impl Template {
-    fn new(key: &[u8]) -> Self {
+    pub(super) fn new(key: &[u8]) -> Self {
         Self { key: key.into(), ..Self::default() }
     }
 
-    fn push(&mut self, piece: u32, vars: &[Var]) {
+    /// Makes room for about so many pieces.
+    pub(super) fn reserve(&mut self, pieces: usize) {
+        let pieces = pieces + pieces / 8;
+        self.pieces.reserve(pieces);
+        self.vars.reserve(pieces * self.slots().count());
+    }
+
+    pub(super) fn push(&mut self, piece: u32, vars: &[Var]) {
         self.pieces.push(piece);
         self.vars.extend_from_slice(vars);
+    }
+
+    /// Puts the pieces into their order, as readers count them.
+    pub(super) fn order(&mut self) {
+        if self.pieces.is_sorted() {
+            return;
+        }
+        let slots = self.vars.len() / self.pieces.len().max(1);
+        let mut order: Vec<(u32, usize)> = self.pieces.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let vars = |at: usize| self.vars.get(at * slots..(at + 1) * slots).unwrap_or_default();
+        self.vars = order.iter().flat_map(|(_, at)| vars(*at)).copied().collect();
+        self.pieces = order.into_iter().map(|(piece, _)| piece).collect();
     }
 
     /// The parts of the key that are slots.
@@ -115,50 +126,6 @@ pub(super) fn parts(key: &[u8]) -> impl Iterator<Item = KeyPart<'_>> {
     })
 }
 
-/// The templates that one tokeniser found.
-#[derive(Debug, Default)]
-struct Table {
-    by_key: KeyMap<Box<[u8]>, u32>,
-    templates: Vec<Template>,
-}
-
-/// After this many pieces the first tokeniser, when it found a new template for one in [`HOPELESS_SHARE`] of them, is given up.
-const HOPELESS_PIECES: usize = 4096;
-const HOPELESS_SHARE: usize = 4;
-
-/// No template: the piece is kept whole.
-const NONE: u32 = u32::MAX;
-
-impl Table {
-    fn take(&mut self, key: &[u8], piece: u32, vars: &[Var]) -> u32 {
-        let at = match self.by_key.get(key) {
-            Some(at) => *at,
-            None if self.templates.len() >= TEMPLATES_MAX => return NONE,
-            None => {
-                let at = u32::try_from(self.templates.len()).unwrap_or(NONE);
-                self.by_key.insert(key.into(), at);
-                self.templates.push(Template::new(key));
-                at
-            }
-        };
-        if let Some(template) = self.templates.get_mut(at as usize) {
-            template.push(piece, vars);
-        }
-        at
-    }
-
-    fn is_rare(&self, at: u32, bar: usize) -> bool {
-        self.templates.get(at as usize).is_none_or(|template| template.pieces.len() < bar)
-    }
-
-    fn bar(&self, pieces: usize) -> usize {
-        if self.templates.len() <= TEMPLATES_FEW {
-            return RARE_PIECES;
-        }
-        (pieces / 1024).clamp(RARE_PIECES, RARE_PIECES_MAX)
-    }
-}
-
 /// The values of a block, cut and sorted into templates.
 #[derive(Debug)]
 pub struct Templates<'a> {
@@ -187,37 +154,18 @@ impl<'a> Templates<'a> {
             cut(value, |piece| pieces.push((piece, row)));
             per_row.push(u32::try_from(pieces.len() - before).unwrap_or(u32::MAX));
         }
-        let mut tokenizer = Tokenizer::default();
-        let (mut narrow, mut wide) = (Table::default(), Table::default());
-        let mut codes = sort(&mut narrow, &pieces, ids, &mut tokenizer, false, |_| true);
-        let bar = narrow.bar(pieces.len());
-        let rare = |at: usize| narrow.is_rare(codes.get(at).copied().unwrap_or(NONE), bar);
-        let wide_codes = sort(&mut wide, &pieces, ids, &mut tokenizer, true, rare);
-        let wide_bar = wide.bar(pieces.len());
-        let mut found = Vec::new();
-        let narrow_map = keep(narrow, bar, &mut found);
-        let worded = found.iter().map(|template| template.pieces.len()).sum();
-        let wide_map = keep(wide, wide_bar, &mut found);
-        let mut whole = Template::new(&[WORD]);
-        let whole_code = u32::try_from(found.len()).unwrap_or(NONE);
-        for (at, (code, wide_code)) in (0..).zip(codes.iter_mut().zip(&wide_codes)) {
-            let kept = narrow_map.get(*code as usize).copied().filter(|at| *at != NONE);
-            let kept = kept.or_else(|| wide_map.get(*wide_code as usize).copied().filter(|at| *at != NONE));
-            *code = kept.unwrap_or_else(|| {
-                let len = pieces.get(at as usize).map_or(0, |(piece, _)| piece.len());
-                whole.push(at, &[Var::place(0, len)]);
-                whole_code
-            });
-        }
-        found.push(whole);
-        let longest_with_digit = tokenizer.longest_with_digit;
+        let Sorted { codes, found, worded, longest_with_digit } = sort(&pieces, ids);
         Self { pieces, per_row, codes, found, worded, longest_with_digit }
     }
 
-    /// Whether at least half of the pieces share all their words with others: then no other form comes near.
+    /// Whether at least half of the pieces share all their words with others, or half of all bytes stand in templates:
+    /// then no other form comes near.
     #[must_use]
     pub fn are_certain(&self) -> bool {
-        self.worded * 2 >= self.codes.len()
+        let all: usize = self.pieces.iter().map(|(piece, _)| piece.len()).sum();
+        let shared: usize =
+            self.found.iter().map(|template| template.pieces.len() * template.key.len()).sum();
+        self.worded * 2 >= self.codes.len() || shared * 2 >= all
     }
 
     /// Appends the column.
@@ -260,8 +208,8 @@ impl<'a> Templates<'a> {
                     }
                     KeyPart::Marker(marker) => {
                         template.values(place, &self.pieces, &mut values);
-                        see(Seen::Words(&values));
-                        write_words(writer, marker, &values);
+                        let distinct = write_words(writer, marker, &values);
+                        see(Seen::Words(distinct.as_ref().unwrap_or(&values)));
                     }
                     KeyPart::Text(_) => {}
                 }
@@ -274,9 +222,13 @@ impl<'a> Templates<'a> {
     }
 }
 
-fn write_words(writer: &mut SegmentWriter, marker: u8, values: &[&[u8]]) {
+/// Appends a slot's values and returns the distinct ones, when they are known.
+fn write_words<'a>(writer: &mut SegmentWriter, marker: u8, values: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     match values.first() {
-        Some(first) if values.iter().all(|value| value == first) => write_same(writer, first),
+        Some(first) if values.iter().all(|value| value == first) => {
+            write_same(writer, first);
+            Some(vec![*first])
+        }
         _ => write_slot(writer, marker, values),
     }
 }
@@ -288,48 +240,6 @@ pub(super) enum Seen<'s, 'a> {
     Decimals(&'s [u64], u8),
     Addresses(&'s [u64]),
     Words(&'s [&'a [u8]]),
-}
-
-/// Tokenises the pieces that `wanted` names and returns each piece's template, [`NONE`] for the others.
-fn sort(
-    table: &mut Table,
-    pieces: &[Piece<'_>],
-    ids: &[RowIds],
-    tokenizer: &mut Tokenizer,
-    wide: bool,
-    wanted: impl Fn(usize) -> bool,
-) -> Vec<u32> {
-    let no_ids = RowIds::default();
-    let mut codes = Vec::with_capacity(pieces.len());
-    for (number, (piece, row)) in (0..).zip(pieces) {
-        let at = codes.len();
-        if at == HOPELESS_PIECES && !wide && table.templates.len() * HOPELESS_SHARE > at {
-            *table = Table::default();
-            return vec![NONE; pieces.len()];
-        }
-        if !wanted(at) {
-            codes.push(NONE);
-            continue;
-        }
-        let ids = ids.get(*row as usize).unwrap_or(&no_ids);
-        let fits = tokenizer.cut(piece, wide, ids);
-        codes.push(if fits { table.take(&tokenizer.key, number, &tokenizer.vars) } else { NONE });
-    }
-    codes
-}
-
-/// Moves the templates that are not rare into `templates`; returns their new codes, [`NONE`] for the rare ones.
-fn keep(table: Table, bar: usize, templates: &mut Vec<Template>) -> Vec<u32> {
-    let mut codes = Vec::with_capacity(table.templates.len());
-    for template in table.templates {
-        if template.pieces.len() < bar {
-            codes.push(NONE);
-        } else {
-            codes.push(u32::try_from(templates.len()).unwrap_or(NONE));
-            templates.push(template);
-        }
-    }
-    codes
 }
 
 /// Cuts `value` after each newline and before each `\n` of two characters, so that a text that reaches over a cut has a

@@ -37,18 +37,45 @@ impl Word {
         let mut word = Self::default();
         let (vectors, _) = bytes.as_chunks::<VECTOR_BYTES>();
         for (at, vector) in vectors.iter().enumerate() {
-            let shift = at * VECTOR_BYTES;
-            let bytes = i8x16::new(vector.map(u8::cast_signed));
-            let digit = within(bytes, b'0', 10);
-            let letter = within(bytes | i8x16::splat(0x20), b'a', 26);
-            let hex_letter = within(bytes, b'a', 6);
-            let high = u64::from(bytes.to_bitmask());
-            word.run |= (digit | letter | high) << shift;
-            word.digit |= digit << shift;
-            word.plain |= (letter & !hex_letter | high) << shift;
-            word.forbidden |= within(bytes, 0xF8, 8) << shift;
+            let (part, shift) = (Self::of_vector(vector), at * VECTOR_BYTES);
+            word.run |= part.run << shift;
+            word.digit |= part.digit << shift;
+            word.plain |= part.plain << shift;
+            word.forbidden |= part.forbidden << shift;
         }
         word
+    }
+
+    /// The sets over sixteen bytes.
+    #[inline]
+    fn of_vector(bytes: &[u8; VECTOR_BYTES]) -> Self {
+        let bytes = i8x16::new(bytes.map(u8::cast_signed));
+        let digit = within(bytes, b'0', 10);
+        let letter = within(bytes | i8x16::splat(0x20), b'a', 26);
+        let hex_letter = within(bytes, b'a', 6);
+        let high = u64::from(bytes.to_bitmask());
+        let forbidden = if high == 0 { 0 } else { within(bytes, 0xF8, 8) };
+        Self {
+            run: digit | letter | high,
+            digit,
+            plain: letter & !hex_letter | high,
+            candidate: 0,
+            forbidden,
+        }
+    }
+
+    /// The run of the first bytes, when it ends inside of the `count` that are known and has no byte that UTF-8 never has.
+    #[inline]
+    fn first_run(&self, count: u32, start: usize) -> Option<Run> {
+        let len = self.run.trailing_ones();
+        if len >= count {
+            return None;
+        }
+        let inside = (1 << len) - 1;
+        let (digits, plain) = (self.digit & inside, self.plain & inside);
+        let turns = (digits ^ digits << 1) & inside & !1;
+        let run = Run { start, end: start + len as usize, digits, letters: inside & !digits, plain, turns };
+        (self.forbidden & inside == 0).then_some(run)
     }
 
     /// What [`candidate`](Self::candidate) is, `after` being the hex digits of the next word.
@@ -64,7 +91,28 @@ impl Word {
     }
 }
 
+/// The first `N` bytes of `text`, zeros behind its end.
+#[inline]
+fn head<const N: usize>(text: &[u8]) -> [u8; N] {
+    text.first_chunk().copied().unwrap_or_else(|| {
+        let mut head = [0; N];
+        head[..text.len()].copy_from_slice(text);
+        head
+    })
+}
+
 impl Run {
+    /// The run that begins at `start` of `text`. `None` when it has [`WORD_BYTES`] or more, or a byte that UTF-8 never has.
+    #[inline]
+    pub(super) fn read(text: &[u8], start: usize) -> Option<Self> {
+        let rest = text.get(start..)?;
+        let word = Word::of_vector(&head(rest));
+        if word.run.trailing_ones() < 16 {
+            return word.first_run(16, start);
+        }
+        Word::of(&head(rest)).first_run(64, start)
+    }
+
     /// Byte by byte.
     pub(super) fn of(run: &[u8], start: usize) -> Self {
         let set = |has: &dyn Fn(u8) -> bool| u64::from(run.iter().any(|byte| has(*byte)));
@@ -150,12 +198,17 @@ impl Masks {
             (at, ahead) = (at + 1, !0);
         };
         let start = self.start(at, bit, from);
+        Some((start, self.run_end(start)))
+    }
+
+    #[inline]
+    fn run_end(&self, start: usize) -> usize {
         let mut end = start;
         loop {
             let len = (!self.window(end, |word| word.run)).trailing_zeros() as usize;
             end += len;
             if len < WORD_BYTES {
-                return Some((start, end));
+                return end;
             }
         }
     }

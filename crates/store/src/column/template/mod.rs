@@ -3,7 +3,8 @@
 //!
 //! A value is cut at every newline (real, or written `\n` as in JSON), so that stack traces share their frames. A
 //! piece is tokenised; runs of letters stay in the template, runs with digits become slots. Rare templates are
-//! tokenised again with words as slots too, and what is still rare is kept whole. Lossless for any bytes.
+//! tokenised again with words as slots too, and what is still rare is kept whole. Lossless for any bytes. Tokenising
+//! is what costs, so a sample says first which runs never change, and pieces are compared with what it found.
 //!
 //! A template is its text with one marker byte per slot. Markers are bytes that UTF-8 never has; a piece that has one
 //! is kept whole.
@@ -11,9 +12,12 @@
 mod decode;
 mod dotted;
 mod encode;
+mod learn;
 mod masks;
+mod sort;
 mod time;
 mod tokens;
+mod trie;
 mod words;
 
 pub use decode::{Needle, TemplateColumn, Verdict};

@@ -234,3 +234,92 @@ fn the_words_of_templates_are_those_of_the_lines() {
         traced.iter().map(|line| format!("{} {line}", "y ".repeat(line.len() % 97))).collect();
     check_words(&ragged, &ids, &["xs_", "spans"]);
 }
+
+/// Lines of a few shapes whose fields are mostly the same, and now and then something that is cut in another way.
+fn odd_lines(count: u32) -> Vec<String> {
+    const ODD: &[&str] = &[
+        "10.0.0.1",
+        "10.300.0.1",
+        "01.2.3.4",
+        "10.0.0.1.5",
+        "1.2.3",
+        "12.5ms",
+        "12.5abc",
+        "12.5abcd",
+        "12.5e5",
+        "12ms",
+        "1d",
+        "100d",
+        "7",
+        "0x1f",
+        "é12",
+        "dead",
+        "deadbeef",
+        "12345678",
+        "added",
+        "v1",
+        "a1b2",
+        "a1b2c3d4e5z",
+        "123456789012345678",
+        "1234567890123456789",
+        "12345678901234567890",
+        "17:00:12",
+        "2026-11-21T17:00:12.345Z",
+        "2026-11-21",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "",
+        ".",
+        "\u{10ffff}9",
+    ];
+    let mut state = 7_u64;
+    let mut below = move |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % bound
+    };
+    let mut line = || {
+        let mut field = |usual: &str| {
+            let odd = below(16) == 0;
+            if odd { ODD[below(ODD.len())].to_owned() } else { usual.to_owned() }
+        };
+        let [level, peer, took, agent] = ["info", "10.0.0.1", "12.5ms", "curl/8.11.0"].map(&mut field);
+        let (one, two) = (field("17"), field("00"));
+        let (id, other) = (below(100_000), below(1 << 20));
+        match below(3) {
+            0 => format!("level={level} peer={peer}:{id} took={took} id={other:05x} \"{agent}\""),
+            1 => format!("{level} {one}.{two}.{took} {one}:{two}:12 {id}{took} {agent}"),
+            _ => format!("{{\"{level}\":{one}{two},\"{peer}\":\"{other:x}\"}}"),
+        }
+    };
+    (0..count).map(|_| line()).collect()
+}
+
+#[test]
+fn what_was_learned_changes_neither_lines_nor_words_nor_verdicts() {
+    let lines = odd_lines(9000);
+    let times = (0..9000_i64).map(|at| 1_795_280_412_345_000_000 + at * 7_000_000);
+    let ids: Vec<RowIds> = times
+        .map(|ns| {
+            let trace = "4bf92f3577b34da6a3ce929d0e0e4736".parse().expect("trace id");
+            RowIds::new(if ns % 2 == 0 { trace } else { TraceId::default() }, SpanId::default(), ns)
+        })
+        .collect();
+    let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    check(&values, &ids);
+    check_lines(&lines);
+    check_words(&lines, &ids, &["infos", "10.0.0.2"]);
+    check_words(&lines, &[], &["infos", "10.0.0.2"]);
+    let column = column(&values, &ids);
+    for (at, line) in lines.iter().enumerate().step_by(23) {
+        let start = at % (line.len() / 2 + 1);
+        let Some(needle) = line.get(start..(start + 3 + at % 11).min(line.len())) else { continue };
+        let verdicts = column.verdicts(&Needle::new(needle.as_bytes()));
+        for (at, line) in lines.iter().enumerate().skip(at % 7).step_by(7) {
+            match column.judge(at, &verdicts) {
+                Verdict::Never => assert!(!line.contains(needle), "{needle:?} lost {line:?}"),
+                Verdict::Always => assert!(line.contains(needle), "{needle:?} invented in {line:?}"),
+                Verdict::Maybe => {}
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use super::super::number::{NUMBER_DIGITS_MAX, Number};
 use super::dotted::{self, Dotted};
 use super::masks::{Masks, Run, WORD_BYTES};
 use super::time;
+use super::trie::{Node, Trie};
 use super::{ADDRESS, DECIMAL, DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
 use model::{SpanId, TraceId};
 
@@ -11,6 +12,8 @@ use model::{SpanId, TraceId};
 const DIGITS_MAX: usize = 19;
 /// A number of more digits than one [`Number`] has is two; so many digits are in the second.
 const LOW_DIGITS: usize = 9;
+/// Digits of a span id, the shorter of a row's ids.
+const SPAN_DIGITS: usize = 16;
 /// Shortest run of hex digits that is taken for an id.
 pub(super) const HEX_MIN: usize = 4;
 /// A run of letters and digits that changes between the two more often is kept as one slot, and so is a long one.
@@ -22,7 +25,7 @@ pub struct RowIds {
     /// Lower-case hex; `None` when the row has no trace id.
     pub trace: Option<[u8; 32]>,
     /// Lower-case hex; `None` when the row has no span id.
-    pub span: Option<[u8; 16]>,
+    pub span: Option<[u8; SPAN_DIGITS]>,
     /// Unix time, nanoseconds; `None` when the row has none.
     pub ts_ns: Option<i64>,
 }
@@ -221,57 +224,146 @@ pub(super) struct Tokenizer {
 impl Tokenizer {
     /// Cuts `piece`; with `wide`, words are slots too. `false` when the piece has a marker byte.
     pub(super) fn cut(&mut self, piece: &[u8], wide: bool, ids: &RowIds) -> bool {
-        self.key.clear();
-        self.vars.clear();
         if !self.masks.read(piece) {
             return false;
         }
-        // Where the text begins that is not in the key yet: it is copied in one go when a slot comes.
-        let (mut at, mut kept) = (0, 0);
-        while let Some((start, end)) = self.masks.next(at, wide) {
-            at = end;
-            if end - start >= WORD_BYTES {
-                kept = self.take(piece, kept, Run::of(&piece[start..end], start), wide, ids);
-                continue;
-            }
-            let run = self.masks.run(start, end);
-            if let Some((start, end)) = self.time(piece, kept, &run, ids) {
-                (at, kept) = (end, end);
-                self.longest_with_digit = self.longest_with_digit.max(end - start);
-            } else if let Some(end) = self.dotted(piece, kept, &run) {
-                (at, kept) = (end, end);
-            } else {
-                kept = self.take(piece, kept, run, wide, ids);
-            }
+        self.key.clear();
+        self.vars.clear();
+        let mut kept = 0;
+        while let Some((_, end)) = self.next(piece, kept, wide, ids) {
+            kept = end;
         }
-        self.key.extend_from_slice(&piece[kept..]);
+        push(&mut self.key, piece, kept, piece.len());
         true
     }
 
-    /// Takes the time that begins in `run`, with the text from `kept` before it; returns where it stands.
-    fn time(&mut self, piece: &[u8], kept: usize, run: &Run, ids: &RowIds) -> Option<(usize, usize)> {
-        let (len, after) = (run.end - run.start, piece.get(run.end));
-        let start = match (len, after) {
-            (4, Some(b'-')) | (2, Some(b'/' | b':')) if !run.letter() => run.start,
-            (5, Some(b' ')) if run.digit() && run.plain() && !is_digit(piece[run.start]) => run.start + 1,
-            _ => return None,
+    /// Cuts `piece` up to the end of the first fragment behind `kept`: the part of a run, or of some, that has slots.
+    /// Returns the fragment's place; text from `kept` on and the fragment are appended to the key.
+    fn next(&mut self, piece: &[u8], kept: usize, wide: bool, ids: &RowIds) -> Option<(usize, usize)> {
+        let (mut at, before) = (kept, self.key.len());
+        loop {
+            let (start, end) = self.masks.next(at, wide)?;
+            push(&mut self.key, piece, kept, start);
+            let long = end - start >= WORD_BYTES;
+            let run = if long { Run::of(&piece[start..end], start) } else { self.masks.run(start, end) };
+            if let Some(end) = self.fragment(piece, run, wide, ids) {
+                return Some((start, end));
+            }
+            self.key.truncate(before);
+            at = end;
+        }
+    }
+
+    /// Cuts `piece` and shows each fragment: the text before it, what of the key it is, and the text that it stands for.
+    /// Returns the text behind the last one; `None` when the piece has a marker byte.
+    pub(super) fn fragments<'p>(
+        &mut self,
+        piece: &'p [u8],
+        wide: bool,
+        ids: &RowIds,
+        mut see: impl FnMut(&'p [u8], &[u8], &'p [u8]),
+    ) -> Option<&'p [u8]> {
+        if !self.masks.read(piece) {
+            return None;
+        }
+        let mut kept = 0;
+        loop {
+            self.key.clear();
+            self.vars.clear();
+            let Some((start, end)) = self.next(piece, kept, wide, ids) else { return piece.get(kept..) };
+            see(&piece[kept..start], &self.key[start - kept..], &piece[start..end]);
+            kept = end;
+        }
+    }
+
+    /// Cuts `piece` as `trie` says that it may be cut, and returns the template. What stands in the trie as text is
+    /// compared, and only what is a slot there is looked at, so that this is much cheaper than [`cut`](Self::cut). `None`
+    /// when the trie does not know such a piece.
+    pub(super) fn follow(&mut self, piece: &[u8], trie: &Trie, wide: bool, ids: &RowIds) -> Option<u32> {
+        self.vars.clear();
+        let (mut node, mut at) = (trie.root()?, 0);
+        // Where a text was chosen last though a slot was possible.
+        let mut other = None;
+        loop {
+            let rest = &piece[at..];
+            if rest.is_empty() && node.template.is_some() {
+                return node.template;
+            }
+            let slots = !node.slots.is_empty();
+            if let Some((next, len)) = trie.text(node, rest) {
+                if slots {
+                    other = Some((node, at, self.vars.len()));
+                }
+                (node, at) = (next, at + len);
+                continue;
+            }
+            let next = if slots { self.follow_slot(piece, at, trie, node, wide, ids) } else { None };
+            (node, at) = if let Some(next) = next {
+                next
+            } else {
+                let (node, at, vars) = other.take()?;
+                self.vars.truncate(vars);
+                self.follow_slot(piece, at, trie, node, wide, ids)?
+            };
+        }
+    }
+
+    /// The node behind the slot of `node` that stands at `at`, and where that ends.
+    #[inline]
+    fn follow_slot<'t>(
+        &mut self,
+        piece: &[u8],
+        at: usize,
+        trie: &'t Trie,
+        node: &Node,
+        wide: bool,
+        ids: &RowIds,
+    ) -> Option<(&'t Node, usize)> {
+        let run = Run::read(piece, at)?;
+        if run.end == at {
+            return None;
+        }
+        self.key.clear();
+        let end = self.fragment(piece, run, wide, ids)?;
+        Some((trie.slot(node, &self.key)?, end))
+    }
+
+    /// Appends what `run` is in a template, and returns up to where. `None` when it has no slot.
+    #[inline]
+    fn fragment(&mut self, piece: &[u8], run: Run, wide: bool, ids: &RowIds) -> Option<usize> {
+        let (len, after) = (run.end - run.start, piece.get(run.end).copied().unwrap_or(0));
+        let taken = if run.letter() {
+            let klog = len == 5 && after == b' ' && run.digit() && run.plain() && !is_digit(piece[run.start]);
+            if klog { self.time(piece, &run, run.start + 1, ids) } else { None }
+        } else {
+            match (after, len) {
+                (b'-', 4) | (b'/' | b':', 2) => self.time(piece, &run, run.start, ids),
+                (b'.', _) => self.dotted(piece, &run),
+                _ => None,
+            }
         };
+        if taken.is_some() {
+            return taken;
+        }
+        self.take(piece, run, wide, ids)
+    }
+
+    /// Takes the time that begins at `start`, in `run`; returns its end.
+    #[inline]
+    fn time(&mut self, piece: &[u8], run: &Run, start: usize, ids: &RowIds) -> Option<usize> {
         let found = time::read(piece.get(start..)?, ids.ts_ns?)?;
-        push(&mut self.key, piece, kept, start);
+        push(&mut self.key, piece, run.start, start);
         self.key.push(TIME);
         self.key.extend_from_slice(&found.stamp.to_bytes());
         self.vars.push(Var::apart(found.apart));
-        Some((start, start + found.len))
+        self.longest_with_digit = self.longest_with_digit.max(found.len);
+        Some(start + found.len)
     }
 
-    /// Takes the decimal number or address that begins with `run`, with the text from `kept` before it; returns its end.
+    /// Takes the decimal number or address that begins with `run`; returns its end.
     #[inline]
-    fn dotted(&mut self, piece: &[u8], kept: usize, run: &Run) -> Option<usize> {
-        if run.letter() || piece.get(run.end) != Some(&b'.') {
-            return None;
-        }
+    fn dotted(&mut self, piece: &[u8], run: &Run) -> Option<usize> {
         let found = dotted::read(piece, run.start, run.end)?;
-        push(&mut self.key, piece, kept, run.start);
         self.vars.push(match found.dotted {
             Dotted::Decimal(scaled, behind) => {
                 self.key.push(DECIMAL);
@@ -287,24 +379,30 @@ impl Tokenizer {
         Some(found.end)
     }
 
-    /// Takes what of `run` goes into slots, with the text from `kept` before it; returns to where text is taken then.
+    /// Takes what of `run` goes into slots and the rest of it; `None` when nothing does.
     #[inline]
-    fn take(&mut self, piece: &[u8], kept: usize, run: Run, wide: bool, ids: &RowIds) -> usize {
+    fn take(&mut self, piece: &[u8], run: Run, wide: bool, ids: &RowIds) -> Option<usize> {
         let len = run.end - run.start;
         if run.digit() {
             self.longest_with_digit = self.longest_with_digit.max(len);
         } else if !wide && (run.plain() || len < HEX_MIN) {
-            return kept;
+            return None;
         }
-        push(&mut self.key, piece, kept, run.start);
+        if len < SPAN_DIGITS && !run.letter() {
+            self.key.push(DIGITS);
+            self.vars.push(Var::number(Number::read(piece, run.end, len)));
+            return Some(run.end);
+        }
         let text = &piece[run.start..run.end];
-        if ids.trace.as_ref().is_some_and(|id| id == text) {
-            self.key.push(TRACE);
-            return run.end;
-        }
-        if ids.span.as_ref().is_some_and(|id| id == text) {
-            self.key.push(SPAN);
-            return run.end;
+        if len >= SPAN_DIGITS {
+            if ids.trace.as_ref().is_some_and(|id| id == text) {
+                self.key.push(TRACE);
+                return Some(run.end);
+            }
+            if ids.span.as_ref().is_some_and(|id| id == text) {
+                self.key.push(SPAN);
+                return Some(run.end);
+            }
         }
         let (key, vars) = (&mut self.key, &mut self.vars);
         parts_of(text, run, &mut |part, at, text| {
@@ -321,7 +419,7 @@ impl Tokenizer {
             });
             vars.push(Var::place(start, end));
         });
-        run.end
+        Some(run.end)
     }
 }
 
