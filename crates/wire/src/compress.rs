@@ -3,6 +3,7 @@
 //! Output grows as it is produced, never by what a header claims.
 
 use crate::WireError;
+use std::cell::Cell;
 use std::io::Read;
 
 /// An HTTP `Content-Encoding`.
@@ -89,8 +90,44 @@ pub fn zstd(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
 /// # Errors
 /// As [`gunzip`].
 pub fn snappy(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
-    let broken = |error: snap::Error| WireError::malformed(format!("snappy: {error}"));
-    let claimed = snap::raw::decompress_len(bytes).map_err(broken)?;
+    snappy_len(bytes, bytes_max)?;
+    snap::raw::Decoder::new().decompress_vec(bytes).map_err(|error| snappy_broken(&error))
+}
+
+thread_local! {
+    /// What [`snappy_then`] unpacks into: room that is in the caches already and need not be zeroed again.
+    static UNPACKED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A thread keeps at most this much room for what it unpacks, in bytes.
+const UNPACKED_BYTES_KEPT: usize = 2 << 20;
+
+/// Shows `work` what [`snappy`] would return.
+///
+/// # Errors
+/// As [`gunzip`].
+pub fn snappy_then<T>(bytes: &[u8], bytes_max: usize, work: impl FnOnce(&[u8]) -> T) -> Result<T, WireError> {
+    let len = snappy_len(bytes, bytes_max)?;
+    let mut room = UNPACKED.take();
+    if room.len() < len {
+        room.resize(len, 0);
+    }
+    let len =
+        snap::raw::Decoder::new().decompress(bytes, &mut room).map_err(|error| snappy_broken(&error))?;
+    let done = work(room.get(..len).unwrap_or_default());
+    if room.len() <= UNPACKED_BYTES_KEPT {
+        UNPACKED.set(room);
+    }
+    Ok(done)
+}
+
+fn snappy_broken(error: &snap::Error) -> WireError {
+    WireError::malformed(format!("snappy: {error}"))
+}
+
+/// How long the result says it is.
+fn snappy_len(bytes: &[u8], bytes_max: usize) -> Result<usize, WireError> {
+    let claimed = snap::raw::decompress_len(bytes).map_err(|error| snappy_broken(&error))?;
     if claimed / SNAPPY_RATIO_MAX > bytes.len() {
         return Err(WireError::malformed(format!(
             "snappy: {} bytes cannot hold the {claimed} they claim",
@@ -100,7 +137,7 @@ pub fn snappy(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
     if claimed > bytes_max {
         return Err(too_large(bytes_max));
     }
-    snap::raw::Decoder::new().decompress_vec(bytes).map_err(broken)
+    Ok(claimed)
 }
 
 /// The most output that one byte of snappy can stand for: a copy element of 3 bytes yields at most 64.
@@ -144,7 +181,11 @@ mod tests {
         members.extend(gzip(b"b"));
         assert_eq!(gunzip(&members, MAX).unwrap(), b"ab");
         assert_eq!(zstd(&::zstd::encode_all(&text[..], 1).unwrap(), MAX).unwrap(), text);
-        assert_eq!(snappy(&snap::raw::Encoder::new().compress_vec(&text).unwrap(), MAX).unwrap(), text);
+        for text in [&text[..], b"short", b"", &text] {
+            let packed = snap::raw::Encoder::new().compress_vec(text).unwrap();
+            assert_eq!(snappy(&packed, MAX).unwrap(), text);
+            assert_eq!(snappy_then(&packed, MAX, <[u8]>::to_vec).unwrap(), text);
+        }
         assert_eq!(Encoding::from_header("GZIP").unwrap().unpack(&gzip(b"x"), 1), Ok(Some(b"x".to_vec())));
         assert!(matches!(Encoding::from_header("br"), Err(WireError::Unsupported(_))));
     }

@@ -14,44 +14,50 @@ use model::{LogBatch, SpanId, TraceId};
 /// # Errors
 /// When the body is not such a message or unpacks to more than [`BODY_BYTES_MAX`].
 pub fn decode_push_protobuf(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
-    let bytes = compress::snappy(body, BODY_BYTES_MAX)?;
+    compress::snappy_then(body, BODY_BYTES_MAX, decode)?
+}
+
+fn decode(bytes: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
     let mut writer = Writer::new(bytes.len());
-    let mut request = Reader::new(&bytes);
+    let (mut streams, mut entries) = (Vec::new(), 0);
+    let mut request = Reader::new(bytes);
     while let Some(field) = request.next_field()? {
         if field.number == 1 {
-            stream(&mut writer, field.message()?)?;
+            let message = field.message()?;
+            let (labels, count) = head(message)?;
+            match utf8_labels(labels).and_then(parse_labels) {
+                Ok(labels) => {
+                    streams.push((labels, message));
+                    entries += count;
+                }
+                Err(error) => writer.reject(count as u64, || error.to_string()),
+            }
+        }
+    }
+    // Once for all streams: growing would copy what is there.
+    writer.reserve(entries);
+    for (labels, mut message) in streams {
+        writer.stream(labels);
+        while let Some(field) = message.next_field()? {
+            if field.number == 2 {
+                entry(&mut writer, field.message()?)?;
+            }
         }
     }
     Ok(writer.end())
 }
 
-fn stream(writer: &mut Writer, message: Reader<'_>) -> Result<(), WireError> {
-    let mut reader = message;
+/// The labels of a stream and how many entries it has.
+fn head(mut stream: Reader<'_>) -> Result<(&[u8], usize), WireError> {
     let (mut labels, mut entries) = (&b""[..], 0);
-    while let Some(field) = reader.next_field()? {
+    while let Some(field) = stream.next_field()? {
         match field.number {
             1 => labels = field.bytes()?,
             2 => entries += 1,
             _ => {}
         }
     }
-    match utf8_labels(labels).and_then(parse_labels) {
-        Ok(labels) => {
-            writer.stream(labels);
-            writer.reserve(entries);
-        }
-        Err(error) => {
-            writer.reject(entries as u64, || error.to_string());
-            return Ok(());
-        }
-    }
-    let mut reader = message;
-    while let Some(field) = reader.next_field()? {
-        if field.number == 2 {
-            entry(writer, field.message()?)?;
-        }
-    }
-    Ok(())
+    Ok((labels, entries))
 }
 
 /// The text of labels; a value outside UTF-8 is an error at the column where it begins, as in Loki.

@@ -63,10 +63,10 @@ impl Writer {
         self.entry = self.out.batch.metadata.len();
     }
 
-    /// Makes room for so many entries.
+    /// Makes room for so many entries; most have nothing but a level.
     pub(crate) fn reserve(&mut self, entries: usize) {
         self.out.batch.entries.reserve(entries);
-        self.out.batch.metadata.reserve(entries);
+        self.out.batch.metadata.reserve(entries + entries / 8);
     }
 
     /// Appends text to the arena; invalid UTF-8 is replaced.
