@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Room made for a body before any of it is here, whatever it announces.
 const FIRST_BYTES_MAX: usize = 64 << 10;
+/// Room made for an announced body while it comes: so many times what is here.
+const ROOM_GROWTH: usize = 8;
 
 /// Most of a refused body that is read on.
 const DISCARDED_BYTES_MAX: usize = 128 << 20;
@@ -32,8 +34,8 @@ pub(super) async fn read(
         discard(body);
         return Err(too_large(limits));
     }
-    let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(FIRST_BYTES_MAX);
-    let all = collect(body, bytes_max, room, limits, hold);
+    let announced = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+    let all = collect(body, bytes_max, announced, limits, hold);
     match tokio::time::timeout(Duration::from_secs(limits.body_read_seconds_max), all).await {
         Ok(result) => result,
         Err(_) => Err(Fault::Slow(limits.body_read_seconds_max)),
@@ -68,7 +70,7 @@ fn too_large(limits: &ReceiverOptions) -> Fault {
 async fn collect(
     mut body: Body,
     bytes_max: usize,
-    room: usize,
+    announced: usize,
     limits: &ReceiverOptions,
     hold: &mut Hold,
 ) -> Result<Bytes, Fault> {
@@ -88,8 +90,12 @@ async fn collect(
             continue;
         }
         if all.is_empty() {
-            all.reserve(room.max(first.len() + chunk.len()));
+            all.reserve(announced.min(FIRST_BYTES_MAX).max(first.len() + chunk.len()));
             all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        let here = all.len() + chunk.len();
+        if here > all.capacity() {
+            all.reserve(announced.min(here * ROOM_GROWTH).saturating_sub(all.len()).max(chunk.len()));
         }
         all.extend_from_slice(&chunk);
     }
