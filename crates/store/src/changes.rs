@@ -39,9 +39,7 @@ impl Memory for ChangeMemory {
     type Batch = Vec<Change>;
 
     fn apply(&self, batch: Vec<Change>) {
-        let bytes: usize =
-            batch.iter().map(|change| 256 + 2 * (change.id.len() + change.summary.len())).sum();
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(batch.iter().map(bytes).sum(), Ordering::Relaxed);
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         changes.extend(batch.into_iter().map(Arc::new));
     }
@@ -53,6 +51,11 @@ impl Memory for ChangeMemory {
     fn range_ms(&self) -> Option<(i64, i64)> {
         range_ms(&self.all())
     }
+}
+
+/// Bytes that `change` occupies, roughly.
+pub(crate) fn bytes(change: &Change) -> usize {
+    256 + 2 * (change.id.len() + change.summary.len())
 }
 
 fn range_ms(changes: &[Arc<Change>]) -> Option<(i64, i64)> {

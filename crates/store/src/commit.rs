@@ -28,16 +28,15 @@ pub(crate) trait Entry: Send {
     fn apply(self: Box<Self>, engine: &Engine) -> (Accepted, isize);
 }
 
-/// An entry whose payload was encoded by the caller.
-pub(crate) struct Encoded<S: Signal> {
+/// A batch whose payload depends on nothing but the batch.
+pub(crate) struct Plain<S: Signal> {
     pub(crate) shelves: Arc<Shelves<S>>,
     pub(crate) tenant: Tenant,
     pub(crate) batch: S::Batch,
-    pub(crate) payload: Vec<u8>,
     pub(crate) accepted: Accepted,
 }
 
-impl<S: Signal> Entry for Encoded<S> {
+impl<S: Signal> Entry for Plain<S> {
     fn kind(&self) -> SignalKind {
         S::KIND
     }
@@ -47,8 +46,7 @@ impl<S: Signal> Entry for Encoded<S> {
     }
 
     fn log(&mut self, _: &Engine, _: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.payload);
-        self.payload = Vec::new();
+        S::encode(&self.batch, out);
     }
 
     fn apply(self: Box<Self>, _: &Engine) -> (Accepted, isize) {

@@ -3,7 +3,7 @@
 use crate::background;
 use crate::catalogue::{Desk, Missing};
 use crate::changes::Changes;
-use crate::commit::{Committer, Encoded, Entry, Pending};
+use crate::commit::{Committer, Entry, Pending, Plain};
 use crate::engine::Engine;
 use crate::error::StoreError;
 use crate::gauges::Gauges;
@@ -17,7 +17,7 @@ use crate::shelf::{Shelves, Source};
 use crate::signal::Signal;
 use crate::spans::Spans;
 use crate::wal::WalWriter;
-use crate::{flush, snapshot};
+use crate::{changes, flush, logs, snapshot, spans};
 use model::scan::{Completeness, LogSource, MetricSource, ScanError, SpanSource};
 use model::{Accepted, Change, LogBatch, MetricBatch, Refusal, SpanBatch, Tenant};
 use platform::metrics::Registry;
@@ -162,7 +162,8 @@ impl Store {
         batch: LogBatch,
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
         let records = batch.entries.len() as u64;
-        self.write_encoded(self.core.engine.logs.clone(), tenant, batch, records)
+        let bytes = logs::bytes(&batch);
+        self.write_plain(self.core.engine.logs.clone(), tenant, batch, bytes, records)
     }
 
     /// Takes spans, like [`write_metrics`](Self::write_metrics).
@@ -175,7 +176,8 @@ impl Store {
         batch: SpanBatch,
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
         let records = batch.spans.len() as u64;
-        self.write_encoded(self.core.engine.spans.clone(), tenant, batch, records)
+        let bytes = spans::bytes(&batch);
+        self.write_plain(self.core.engine.spans.clone(), tenant, batch, bytes, records)
     }
 
     /// Takes a change record; a resend of its id changes nothing.
@@ -187,22 +189,21 @@ impl Store {
         tenant: &Tenant,
         change: Change,
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
-        self.write_encoded(self.core.engine.changes.clone(), tenant, vec![change], 1)
+        let bytes = changes::bytes(&change);
+        self.write_plain(self.core.engine.changes.clone(), tenant, vec![change], bytes, 1)
     }
 
-    fn write_encoded<S: Signal>(
+    fn write_plain<S: Signal>(
         &self,
         shelves: Arc<Shelves<S>>,
         tenant: &Tenant,
         batch: S::Batch,
+        bytes: usize,
         records: u64,
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<S> {
-        let mut payload = Vec::new();
-        S::encode(&batch, &mut payload);
-        let bytes = 2 * payload.len();
         let accepted = Accepted { records, ..Accepted::default() };
         let tenant = tenant.clone();
-        self.write(Box::new(Encoded { shelves, tenant, batch, payload, accepted }), bytes)
+        self.write(Box::new(Plain { shelves, tenant, batch, accepted }), bytes)
     }
 
     /// Queues an entry, or commits it at once when the store has no threads. While memory is full it waits for the

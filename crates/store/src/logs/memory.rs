@@ -37,13 +37,14 @@ impl Chunk {
         let (min_ns, max_ns) = (times().min()?, times().max()?);
         Some(Self { batch, min_ns, max_ns })
     }
+}
 
-    fn bytes(&self) -> usize {
-        self.batch.arena.len()
-            + self.batch.entries.len() * ENTRY_BYTES
-            + self.batch.metadata.len() * PAIR_BYTES
-            + self.batch.streams.len() * STREAM_BYTES
-    }
+/// Bytes that `batch` occupies, roughly.
+pub(crate) fn bytes(batch: &LogBatch) -> usize {
+    batch.arena.len()
+        + batch.entries.len() * ENTRY_BYTES
+        + batch.metadata.len() * PAIR_BYTES
+        + batch.streams.len() * STREAM_BYTES
 }
 
 /// The memory part of logs.
@@ -80,7 +81,7 @@ impl Memory for LogMemory {
                 state.labels.insert(stream.labels.clone());
             }
         }
-        state.bytes += chunk.bytes();
+        state.bytes += bytes(&chunk.batch);
         let range = state.range_ns.unwrap_or((chunk.min_ns, chunk.max_ns));
         state.range_ns = Some((range.0.min(chunk.min_ns), range.1.max(chunk.max_ns)));
         state.chunks.push(Arc::new(chunk));

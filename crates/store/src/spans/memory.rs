@@ -49,13 +49,17 @@ impl Chunk {
     }
 
     fn bytes(&self) -> usize {
-        self.batch.arena.len()
-            + self.batch.spans.len() * SPAN_BYTES
-            + self.batch.attrs.len() * ATTR_BYTES
-            + self.batch.events.len() * EVENT_BYTES
-            + self.batch.links.len() * LINK_BYTES
-            + self.traces.len() * size_of::<Piece>()
+        bytes(&self.batch) + self.traces.len() * size_of::<Piece>()
     }
+}
+
+/// Bytes that `batch` occupies, roughly.
+pub(crate) fn bytes(batch: &SpanBatch) -> usize {
+    batch.arena.len()
+        + batch.spans.len() * SPAN_BYTES
+        + batch.attrs.len() * ATTR_BYTES
+        + batch.events.len() * EVENT_BYTES
+        + batch.links.len() * LINK_BYTES
 }
 
 /// The memory part of spans.

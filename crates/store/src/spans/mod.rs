@@ -22,6 +22,7 @@ mod write;
 
 pub use block::{BLOCK_BYTES_MAX, BLOCK_ROWS_MAX};
 pub use memory::SpanMemory;
+pub(crate) use memory::bytes;
 
 use crate::error::{Damage, PartError};
 use crate::part::{Part, PartSink};
