@@ -2,7 +2,7 @@
 
 use super::block::{self, BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, EncodedBlock, Row};
 use super::index::{Block, LogIndex, Run};
-use super::memory::LogMemory;
+use super::memory::{Chunk, LogMemory};
 use crate::column::segment::SegmentWriter;
 use crate::column::trace_index::TraceIndex;
 use crate::error::PartError;
@@ -55,13 +55,16 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
     let streams = chunks.iter().flat_map(|chunk| &chunk.batch.streams);
     let streams: BTreeMap<&Labels, u32> =
         streams.map(|stream| &stream.labels).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
-    let mut rows = Vec::new();
-    for chunk in &chunks {
-        for stream in &chunk.batch.streams {
-            let code = streams.get(&stream.labels).copied().unwrap_or(0);
-            let row = |entry| Row::new(code, &chunk.batch, entry);
-            rows.extend(chunk.batch.entries(stream).iter().map(row));
-        }
+    let mut runs = Vec::new();
+    for Chunk { batch, .. } in chunks.iter().map(AsRef::as_ref) {
+        let code = |labels| streams.get(labels).copied().unwrap_or(0);
+        runs.extend(batch.streams.iter().map(|stream| (code(&stream.labels), batch, batch.entries(stream))));
+    }
+    // A stream's runs come in the order they were written, which mostly is that of time: little is left to sort.
+    runs.sort_by_key(|(stream, ..)| *stream);
+    let mut rows = Vec::with_capacity(runs.iter().map(|(_, _, entries)| entries.len()).sum());
+    for (stream, batch, entries) in runs {
+        rows.extend(entries.iter().map(|entry| Row::new(stream, batch, entry)));
     }
     // Stable: of records at the same time the one written first stays first.
     rows.sort_by_key(Row::at);
