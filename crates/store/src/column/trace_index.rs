@@ -3,7 +3,7 @@
 //! A hit may be another trace's (one in 2^32 per entry), so readers check the id in the block; a miss is certain.
 
 use super::Decoded;
-use super::ints::{read_ints, read_u32s, write_ints, write_u32s};
+use super::ints::{read_ints, read_u32s, write_u32s};
 use super::segment::{SegmentReader, SegmentWriter};
 use crate::error::Damage;
 use model::TraceId;
@@ -18,14 +18,33 @@ pub fn hash(id: TraceId) -> u32 {
 /// Sorted hashes and their blocks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TraceIndex {
-    entries: Vec<(u32, u32)>,
+    entries: Vec<Entry>,
+}
+
+/// A hash above its block: compared as one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u64);
+
+impl Entry {
+    fn new(hash: u32, block: u32) -> Self {
+        Self(u64::from(hash) << 32 | u64::from(block))
+    }
+
+    fn hash(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn block(self) -> u32 {
+        u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX)
+    }
 }
 
 impl TraceIndex {
     /// An index of (trace, block) pairs in any order.
     #[must_use]
     pub fn new(pairs: impl IntoIterator<Item = (TraceId, u32)>) -> Self {
-        let mut entries: Vec<(u32, u32)> = pairs.into_iter().map(|(id, block)| (hash(id), block)).collect();
+        let mut entries: Vec<Entry> =
+            pairs.into_iter().map(|(id, block)| Entry::new(hash(id), block)).collect();
         entries.sort_unstable();
         entries.dedup();
         Self { entries }
@@ -39,18 +58,21 @@ impl TraceIndex {
     /// The entries of the blocks that moved, under their new numbers: `to` has one for each block, or none.
     #[must_use]
     pub fn moved(&self, to: &[Option<u32>]) -> Self {
-        let entry = |(hash, block): &(u32, u32)| Some((*hash, to.get(*block as usize).copied().flatten()?));
+        let entry = |entry: &Entry| {
+            Some(Entry::new(entry.hash(), to.get(entry.block() as usize).copied().flatten()?))
+        };
         Self { entries: self.entries.iter().filter_map(entry).collect() }
     }
 
     /// Appends it to a segment.
     pub fn write(&mut self, writer: &mut SegmentWriter) {
-        self.entries.sort_unstable();
+        // The stable sort takes the indexes that were joined for what they are: a few sorted runs.
+        self.entries.sort();
         let mut last = 0;
-        let delta = |(hash, _): &(u32, u32)| u64::from(*hash - std::mem::replace(&mut last, *hash));
+        let delta = |entry: &Entry| entry.hash() - std::mem::replace(&mut last, entry.hash());
         writer.count(self.entries.len());
-        write_ints(writer, &self.entries.iter().map(delta).collect::<Vec<_>>());
-        write_u32s(writer, &self.entries.iter().map(|(_, block)| *block).collect::<Vec<_>>());
+        write_u32s(writer, &self.entries.iter().map(delta).collect::<Vec<_>>());
+        write_u32s(writer, &self.entries.iter().map(|entry| entry.block()).collect::<Vec<_>>());
     }
 
     /// Reads it back; blocks are below `blocks`.
@@ -67,21 +89,25 @@ impl TraceIndex {
             Some(last)
         };
         let entries: Option<_> =
-            deltas.into_iter().zip(ids).map(|(delta, block)| Some((hash(delta)?, block))).collect();
+            deltas.into_iter().zip(ids).map(|(delta, block)| Some(Entry::new(hash(delta)?, block))).collect();
         Ok(Self { entries: entries.ok_or_else(|| Damage::new("trace hashes do not ascend"))? })
     }
 
     /// The blocks that may have `id`, ascending.
     pub fn blocks(&self, id: TraceId) -> impl Iterator<Item = u32> {
         let hash = hash(id);
-        let from = self.entries.partition_point(|(other, _)| *other < hash);
-        self.entries.iter().skip(from).take_while(move |(other, _)| *other == hash).map(|(_, block)| *block)
+        let from = self.entries.partition_point(|entry| entry.hash() < hash);
+        self.entries
+            .iter()
+            .skip(from)
+            .take_while(move |entry| entry.hash() == hash)
+            .map(|entry| entry.block())
     }
 
     /// Bytes it occupies.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.entries.len() * size_of::<(u32, u32)>()
+        self.entries.len() * size_of::<Entry>()
     }
 }
 
