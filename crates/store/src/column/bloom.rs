@@ -24,16 +24,13 @@ const LINES_MAX: usize = 1 << 20;
 
 type Line = [u64; LINE_WORDS];
 
-/// The bits of a token in its line.
-fn place(hash: u64) -> Line {
-    let mut line = [0; LINE_WORDS];
-    let mut bits = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..HASHES {
-        let bit = (bits >> 55) as usize;
-        line[bit / 64] |= 1 << (bit % 64);
-        bits = bits.rotate_left(9);
-    }
-    line
+/// The bits of a token in its line: a word, and a bit of it.
+fn places(hash: u64) -> impl Iterator<Item = (usize, u64)> {
+    let bits = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (0..HASHES).map(move |at| {
+        let bit = (bits.rotate_left(9 * at) >> 55) as usize;
+        (bit / 64, 1 << (bit % 64))
+    })
 }
 
 fn line_of(hash: u64, lines: usize) -> usize {
@@ -80,13 +77,12 @@ impl BloomBuilder {
         if recent.is_some_and(|recent| std::mem::replace(recent, hash) == hash) {
             return;
         }
-        let bits = place(hash);
         let lines = self.lines.len();
         let Some(line) = self.lines.get_mut(line_of(hash, lines)) else { return };
         let mut fresh = 0;
-        for (word, bits) in line.iter_mut().zip(bits) {
-            fresh |= bits & !*word;
-            *word |= bits;
+        for (word, bit) in places(hash) {
+            fresh |= bit & !line[word];
+            line[word] |= bit;
         }
         self.distinct += usize::from(fresh != 0);
     }
@@ -121,9 +117,8 @@ impl Bloom {
 
     /// Whether the block may have the token of this hash of its own.
     pub(super) fn may_have_hash(&self, hash: u64) -> bool {
-        let bits = place(hash);
         let line = self.lines.get(line_of(hash, self.lines.len()));
-        line.is_none_or(|line| line.iter().zip(bits).all(|(word, bits)| word & bits == bits))
+        line.is_none_or(|line| places(hash).all(|(word, bit)| line[word] & bit != 0))
     }
 
     /// The filter's bytes.
