@@ -4,7 +4,7 @@ use super::ints::{read_ints, read_u32s, write_ints, write_repeated, write_u32s};
 use super::line_filter::LineFilterBuilder;
 use super::number::Number;
 use super::segment::{SegmentReader, SegmentWriter};
-use super::template::{self, RowIds, TemplateColumn, Templates};
+use super::template::{self, Learned, RowIds, TemplateColumn, Templates};
 use super::{Decoded, KeyMap};
 use crate::error::Damage;
 
@@ -60,19 +60,20 @@ pub fn write_text(writer: &mut SegmentWriter, values: &[&[u8]]) {
 
 /// Appends log lines: templates when most lines share their words, or when a sample of the block says that they pay,
 /// else plain text. `ids` has those of each line's record, or is empty. The lines' words go into `filter`, but for the
-/// trace ids.
+/// trace ids. `learned` is what the block before left there.
 pub fn write_lines(
     writer: &mut SegmentWriter,
     lines: &[&[u8]],
     ids: &[RowIds],
     filter: &mut LineFilterBuilder,
+    learned: &mut Learned,
 ) {
     let trace = |at: usize| ids.get(at).and_then(|ids| ids.trace.as_ref()).map(|id| &id[..]);
     if write_constant(writer, lines) {
         lines.iter().take(1).for_each(|line| filter.add_text(line, trace(0)));
         return;
     }
-    let templates = Templates::find(lines, ids);
+    let templates = Templates::find(lines, ids, learned);
     let trial = (!templates.are_certain()).then(|| Trial::of(lines, ids));
     if trial.is_none_or(|trial| trial.templates() < trial.plain()) {
         writer.number(TEMPLATE);
@@ -85,7 +86,7 @@ pub fn write_lines(
 
 fn write_templates(writer: &mut SegmentWriter, values: &[&[u8]], ids: &[RowIds]) {
     writer.number(TEMPLATE);
-    Templates::find(values, ids).write(writer);
+    Templates::find(values, ids, &mut Learned::default()).write(writer);
 }
 
 /// A sample of a column, to see how small a form makes it.

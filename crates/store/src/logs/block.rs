@@ -8,7 +8,7 @@ use crate::column::ids::{read_ids, write_ids};
 use crate::column::ints::{read_signed, write_signed};
 use crate::column::line_filter::LineFilterBuilder;
 use crate::column::segment::{SegmentReader, SegmentWriter};
-use crate::column::template::RowIds;
+use crate::column::template::{Learned, RowIds};
 use crate::column::text::{TextColumn, write_lines};
 use crate::column::trace_index::TraceIndex;
 use crate::error::Damage;
@@ -58,7 +58,8 @@ pub(super) fn record_bytes(batch: &LogBatch, entry: &LogEntry) -> u64 {
     u64::from(entry.line.len) + metadata
 }
 
-fn pairs<'a>(batch: &'a LogBatch, entry: &LogEntry) -> &'a [(Text, Text)] {
+/// The metadata of a record.
+pub(super) fn pairs<'a>(batch: &'a LogBatch, entry: &LogEntry) -> &'a [(Text, Text)] {
     batch.metadata.get(entry.metadata.start as usize..entry.metadata.end as usize).unwrap_or_default()
 }
 
@@ -90,7 +91,7 @@ pub(super) enum Segment {
 }
 
 /// Encodes rows that are sorted by (stream, time) as block number `block` of its part.
-pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
+pub(super) fn encode(rows: &[Row<'_>], block: u32, learned: &mut Learned) -> EncodedBlock {
     let mut times = SegmentWriter::new();
     write_signed(&mut times, &rows.iter().map(|row| row.entry.ts_ns).collect::<Vec<_>>());
     let mut ids = SegmentWriter::new();
@@ -103,7 +104,7 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32) -> EncodedBlock {
         .collect();
     let mut lines = SegmentWriter::new();
     let mut filter = LineFilterBuilder::new(texts.iter().map(|text| text.len()).sum());
-    write_lines(&mut lines, &texts, &row_ids, &mut filter);
+    write_lines(&mut lines, &texts, &row_ids, &mut filter, learned);
     let lines = lines.finish();
     let mut metadata = SegmentWriter::new();
     let mut lists = AttrsBuilder::default();

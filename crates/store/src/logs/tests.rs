@@ -4,6 +4,7 @@ use super::block::{self, Row};
 use super::index::LogIndex;
 use super::*;
 use crate::column::line_filter::LineFilter;
+use crate::column::template::Learned;
 use crate::signal::Memory;
 use model::{Labels, SpanId, TraceId};
 use proptest::prelude::*;
@@ -51,7 +52,7 @@ proptest! {
     fn a_damaged_block_does_not_panic(segment in 0_usize..5, at in any::<usize>(), to in any::<u8>()) {
         let batch = batch();
         let rows: Vec<Row<'_>> = batch.entries.iter().map(|entry| Row::new(0, &batch, entry)).collect();
-        let encoded = block::encode(&rows, 0);
+        let encoded = block::encode(&rows, 0, &mut Learned::default());
         let mut bytes = encoded.segments.get(segment).unwrap_or(&encoded.filter).clone();
         let len = bytes.len();
         bytes[at % len] = to;

@@ -4,6 +4,7 @@ use super::block::{self, BLOCK_BYTES_MAX, BLOCK_ROWS_MAX, EncodedBlock, Row};
 use super::index::{Block, LogIndex, Run};
 use super::memory::{Chunk, LogMemory};
 use crate::column::segment::SegmentWriter;
+use crate::column::template::Learned;
 use crate::column::trace_index::TraceIndex;
 use crate::error::PartError;
 use crate::part::{PART_DAYS_MAX, Part, PartSink, PartWriter, day_of, ms_of};
@@ -103,6 +104,8 @@ pub(super) struct LogPartWriter<'a> {
     runs: Vec<Run>,
     traces: TraceIndex,
     rows: u64,
+    /// From the block before.
+    learned: Learned,
 }
 
 impl<'a> LogPartWriter<'a> {
@@ -110,7 +113,8 @@ impl<'a> LogPartWriter<'a> {
     pub(super) fn begin(sink: &mut PartSink<'_>, day: i64, streams: &'a [Labels]) -> Result<Self, PartError> {
         let writer = sink.begin(day)?;
         let traces = TraceIndex::default();
-        Ok(Self { writer, streams, blocks: Vec::new(), runs: Vec::new(), traces, rows: 0 })
+        let learned = Learned::default();
+        Ok(Self { writer, streams, blocks: Vec::new(), runs: Vec::new(), traces, rows: 0, learned })
     }
 
     /// Appends rows as however many blocks they need; a block never mixes rows of two calls.
@@ -130,7 +134,7 @@ impl<'a> LogPartWriter<'a> {
 
     fn block(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
         let number = count(self.blocks.len());
-        let EncodedBlock { segments, filter, traces } = block::encode(rows, number);
+        let EncodedBlock { segments, filter, traces } = block::encode(rows, number, &mut self.learned);
         let mut block = Block { rows: count(rows.len()), ..Block::default() };
         for (at, segment) in segments.iter().enumerate() {
             block.segments[at] = self.writer.chunk(segment)?;

@@ -4,7 +4,7 @@ use super::super::ints::{write_ints, write_signed, write_u32s};
 use super::super::number::Number;
 use super::super::segment::SegmentWriter;
 use super::super::text::{write_numbers, write_plain, write_same, write_slot};
-use super::sort::{Sorted, sort};
+use super::sort::{Learned, Sorted, sort};
 use super::time::{STAMP_BYTES, Stamp};
 use super::tokens::Var;
 use super::{ADDRESS, DECIMAL, DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE};
@@ -143,9 +143,10 @@ pub struct Templates<'a> {
 }
 
 impl<'a> Templates<'a> {
-    /// Sorts `values` into templates; `ids` has the ids of each value's row, or is empty.
+    /// Sorts `values` into templates; `ids` has the ids of each value's row, or is empty. `learned` is what a block of the
+    /// same kind left there.
     #[must_use]
-    pub fn find(values: &[&'a [u8]], ids: &[RowIds]) -> Self {
+    pub fn find(values: &[&'a [u8]], ids: &[RowIds], learned: &mut Learned) -> Self {
         let mut per_row = Vec::with_capacity(values.len());
         let mut pieces: Vec<Piece<'a>> = Vec::with_capacity(values.len());
         for (row, value) in values.iter().enumerate() {
@@ -154,7 +155,7 @@ impl<'a> Templates<'a> {
             cut(value, |piece| pieces.push((piece, row)));
             per_row.push(u32::try_from(pieces.len() - before).unwrap_or(u32::MAX));
         }
-        let Sorted { codes, found, worded, longest_with_digit } = sort(&pieces, ids);
+        let Sorted { codes, found, worded, longest_with_digit } = sort(&pieces, ids, learned);
         Self { pieces, per_row, codes, found, worded, longest_with_digit }
     }
 

@@ -23,6 +23,7 @@ mod words;
 pub use decode::{Needle, TemplateColumn, Verdict};
 pub(crate) use dotted::{Dotted, Found, read as read_dotted};
 pub use encode::Templates;
+pub use sort::Learned;
 pub use tokens::RowIds;
 pub(crate) use tokens::{Part, parts, runs};
 

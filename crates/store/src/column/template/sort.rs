@@ -32,6 +32,9 @@ const SPREAD: usize = 2_654_435_761;
 /// Templates with words are not looked for when more than one in so many pieces of the sample is in a rare one.
 const RARE_SHARE: usize = 4;
 
+/// All pieces of a block, in the units of shares.
+const ALL: usize = 1 << 16;
+
 /// No template.
 const NONE: u32 = u32::MAX;
 
@@ -40,10 +43,38 @@ fn high_bar(pieces: usize) -> usize {
     (pieces / 1024).clamp(RARE_PIECES, RARE_PIECES_MAX)
 }
 
+/// What was learned from a block, which often holds for the next one too.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// Templates with words are worth looking for.
+    with_words: bool,
+    narrow: Known,
+    wide: Known,
+}
+
+/// The templates that are expected.
+#[derive(Debug, Default)]
+struct Known {
+    trie: Trie,
+    /// The key of each, and its share of a block's pieces in units of one in [`ALL`].
+    templates: Vec<(Box<[u8]>, usize)>,
+}
+
+impl Known {
+    /// Of a sample of `sample` pieces.
+    fn new(learner: &Learner, pieces_min: u32, sample: usize) -> Self {
+        let mut templates = Vec::new();
+        let trie = learner.trie(pieces_min, |key, pieces| {
+            templates.push((key.into(), pieces as usize * ALL / sample.max(1)));
+            u32::try_from(templates.len() - 1).unwrap_or(NONE)
+        });
+        Self { trie, templates }
+    }
+}
+
 /// The templates that one tokeniser found.
 #[derive(Debug, Default)]
 struct Table {
-    trie: Trie,
     by_key: KeyMap<Box<[u8]>, u32>,
     templates: Vec<Template>,
     /// Of each piece.
@@ -51,24 +82,20 @@ struct Table {
 }
 
 impl Table {
-    fn new(pieces: usize) -> Self {
-        Self { codes: vec![NONE; pieces], ..Self::default() }
+    /// For `pieces` pieces; the first templates are those that are known.
+    fn new(pieces: usize, known: &Known) -> Self {
+        let template = |(key, share): &(Box<[u8]>, usize)| {
+            let mut template = Template::new(key);
+            template.reserve(pieces * share / ALL);
+            template
+        };
+        let templates = known.templates.iter().map(template).collect();
+        Self { codes: vec![NONE; pieces], templates, ..Self::default() }
     }
 
     fn add(&mut self, key: &[u8]) -> u32 {
         self.templates.push(Template::new(key));
         u32::try_from(self.templates.len() - 1).unwrap_or(NONE)
-    }
-
-    fn learn(&mut self, learner: &Learner, pieces_min: u32, sample: usize) {
-        let all = self.codes.len();
-        self.trie = learner.trie(pieces_min, |key, pieces| {
-            let at = self.add(key);
-            if let Some(template) = self.templates.last_mut() {
-                template.reserve(pieces as usize * all / sample.max(1));
-            }
-            at
-        });
     }
 
     /// Notes that piece `piece` has template `at`.
@@ -138,20 +165,23 @@ pub(super) struct Sorted {
     pub(super) longest_with_digit: usize,
 }
 
-/// Sorts `pieces`; `ids` has the ids of each row, or is empty.
-pub(super) fn sort(pieces: &[Piece<'_>], ids: &[RowIds]) -> Sorted {
-    let mut sorter = Sorter {
-        pieces,
-        ids,
-        tokenizer: Tokenizer::default(),
-        narrow: Table::new(pieces.len()),
-        wide: Table::new(pieces.len()),
+/// Sorts `pieces`; `ids` has the ids of each row, or is empty. What was learned from another block is used when it holds.
+pub(super) fn sort(pieces: &[Piece<'_>], ids: &[RowIds], learned: &mut Learned) -> Sorted {
+    let mut sorter = Sorter { pieces, ids, tokenizer: Tokenizer::default() };
+    let nothing = Learned { with_words: true, ..Learned::default() };
+    let learned = if pieces.len() < LEARN_PIECES_MIN {
+        &nothing
+    } else {
+        sorter.learn(learned);
+        &*learned
     };
-    if sorter.learn() {
-        sorter.sort_narrow();
+    let [mut narrow, mut wide] =
+        [&learned.narrow, &learned.wide].map(|known| Table::new(pieces.len(), known));
+    if learned.with_words {
+        sorter.sort_narrow(learned, &mut narrow, &mut wide);
     }
-    sorter.sort_wide();
-    let Sorter { tokenizer, narrow, wide, .. } = sorter;
+    sorter.sort_wide(learned, &narrow, &mut wide);
+    let tokenizer = sorter.tokenizer;
     let mut found = Vec::new();
     let mut codes = narrow.keep(&mut found);
     let worded = found.iter().map(|template| template.pieces.len()).sum();
@@ -175,10 +205,6 @@ struct Sorter<'s, 'a> {
     pieces: &'s [Piece<'a>],
     ids: &'s [RowIds],
     tokenizer: Tokenizer,
-    /// Words stay in the template.
-    narrow: Table,
-    /// Words are slots.
-    wide: Table,
 }
 
 impl Sorter<'_, '_> {
@@ -186,12 +212,12 @@ impl Sorter<'_, '_> {
         self.ids.get(row as usize).copied().unwrap_or_default()
     }
 
-    /// Learns what pieces look like. Returns whether it pays to look for templates with words.
-    fn learn(&mut self) -> bool {
-        let count = self.pieces.len();
-        if count < LEARN_PIECES_MIN {
-            return true;
+    /// Learns what pieces look like, unless it is known.
+    fn learn(&mut self, learned: &mut Learned) {
+        if self.is_known(learned) {
+            return;
         }
+        let count = self.pieces.len();
         let sample: Vec<usize> = (0..self.pieces_of_sample()).map(|at| self.spread(at)).collect();
         let mut narrow = Learner::new(false);
         let looked_at = self.learn_from(&mut narrow, &sample);
@@ -199,14 +225,28 @@ impl Sorter<'_, '_> {
         let is_rare = |shape: &Option<u32>| shape.is_some_and(|shape| narrow.pieces_like(shape) < rare);
         let few = looked_at.iter().filter(|(_, shape)| is_rare(shape));
         let few: Vec<usize> = few.map(|(at, _)| *at).collect();
+        // It pays to look for templates with words.
         let with_words = few.len() * RARE_SHARE <= looked_at.len();
         let mut wide = Learner::new(true);
-        let learned = self.learn_from(&mut wide, if with_words { &few } else { &sample }).len();
-        self.wide.learn(&wide, 1, if with_words { looked_at.len() } else { learned });
-        if with_words {
-            self.narrow.learn(&narrow, rare, looked_at.len());
-        }
-        with_words
+        let widely = self.learn_from(&mut wide, if with_words { &few } else { &sample }).len();
+        *learned = Learned {
+            with_words,
+            wide: Known::new(&wide, 1, if with_words { looked_at.len() } else { widely }),
+            narrow: if with_words { Known::new(&narrow, rare, looked_at.len()) } else { Known::default() },
+        };
+    }
+
+    /// Whether what was learned from another block holds for this one.
+    fn is_known(&mut self, learned: &Learned) -> bool {
+        let Learned { with_words, narrow, wide } = learned;
+        let strange = (0..LOT_PIECES).filter(|at| {
+            let Some((piece, row)) = self.pieces.get(self.spread(*at)) else { return false };
+            let ids = self.ids_of(*row);
+            let mut follows =
+                |known: &Known, wide| self.tokenizer.follow(piece, &known.trie, wide, &ids).is_some();
+            !(*with_words && follows(narrow, false) || follows(wide, true))
+        });
+        strange.count() * LOT_KNOWN_SHARE <= LOT_PIECES
     }
 
     fn pieces_of_sample(&self) -> usize {
@@ -236,33 +276,33 @@ impl Sorter<'_, '_> {
         looked_at
     }
 
-    fn sort_narrow(&mut self) {
+    fn sort_narrow(&mut self, learned: &Learned, narrow: &mut Table, wide: &mut Table) {
         for (at, (piece, row)) in self.pieces.iter().enumerate() {
             let ids = self.ids_of(*row);
             let tokenizer = &mut self.tokenizer;
-            if let Some(code) = tokenizer.follow(piece, &self.narrow.trie, false, &ids) {
-                self.narrow.push(code, at, &tokenizer.vars);
-            } else if let Some(code) = tokenizer.follow(piece, &self.wide.trie, true, &ids) {
-                self.wide.push(code, at, &tokenizer.vars);
+            if let Some(code) = tokenizer.follow(piece, &learned.narrow.trie, false, &ids) {
+                narrow.push(code, at, &tokenizer.vars);
+            } else if let Some(code) = tokenizer.follow(piece, &learned.wide.trie, true, &ids) {
+                wide.push(code, at, &tokenizer.vars);
             } else if tokenizer.cut(piece, false, &ids) {
-                self.narrow.take(&tokenizer.key, at, &tokenizer.vars);
+                narrow.take(&tokenizer.key, at, &tokenizer.vars);
             }
         }
     }
 
     /// Of what is in no template yet, or in a rare one.
-    fn sort_wide(&mut self) {
-        let bar = self.narrow.bar();
+    fn sort_wide(&mut self, learned: &Learned, narrow: &Table, wide: &mut Table) {
+        let bar = narrow.bar();
         for (at, (piece, row)) in self.pieces.iter().enumerate() {
-            if self.narrow.is_kept(at, bar) || self.wide.codes.get(at).is_some_and(|code| *code != NONE) {
+            if narrow.is_kept(at, bar) || wide.codes.get(at).is_some_and(|code| *code != NONE) {
                 continue;
             }
             let ids = self.ids_of(*row);
             let tokenizer = &mut self.tokenizer;
-            if let Some(code) = tokenizer.follow(piece, &self.wide.trie, true, &ids) {
-                self.wide.push(code, at, &tokenizer.vars);
+            if let Some(code) = tokenizer.follow(piece, &learned.wide.trie, true, &ids) {
+                wide.push(code, at, &tokenizer.vars);
             } else if tokenizer.cut(piece, true, &ids) {
-                self.wide.take(&tokenizer.key, at, &tokenizer.vars);
+                wide.take(&tokenizer.key, at, &tokenizer.vars);
             }
         }
     }

@@ -7,8 +7,12 @@ use model::{SpanId, TraceId};
 use proptest::prelude::*;
 
 fn column(values: &[&[u8]], ids: &[RowIds]) -> TemplateColumn {
+    column_after(values, ids, &mut Learned::default())
+}
+
+fn column_after(values: &[&[u8]], ids: &[RowIds], learned: &mut Learned) -> TemplateColumn {
     let mut writer = SegmentWriter::new();
-    Templates::find(values, ids).write(&mut writer);
+    Templates::find(values, ids, learned).write(&mut writer);
     let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
     TemplateColumn::read(&mut reader, values.len()).expect("column")
 }
@@ -80,7 +84,7 @@ fn the_ids_of_the_row_are_not_stored_again() {
     let ids: Vec<RowIds> = ids.iter().map(|(trace, span)| RowIds::new(*trace, *span, 0)).collect();
     check(&values, &ids);
     let mut writer = SegmentWriter::new();
-    Templates::find(&values, &ids).write(&mut writer);
+    Templates::find(&values, &ids, &mut Learned::default()).write(&mut writer);
     assert!(writer.finish().len() < 100);
 }
 
@@ -125,7 +129,7 @@ fn the_time_of_the_row_is_not_stored_again() {
     assert!((0..lines.len()).all(|at| column.judge(at, &never) == Verdict::Never));
     let stamps: Vec<&[u8]> = rows.iter().map(|(_, stamp, _)| stamp.as_bytes()).collect();
     let mut writer = SegmentWriter::new();
-    Templates::find(&stamps, &ids).write(&mut writer);
+    Templates::find(&stamps, &ids, &mut Learned::default()).write(&mut writer);
     let bytes = writer.finish().len();
     assert!(bytes < 500, "{bytes} bytes for 900 times");
 }
@@ -186,7 +190,11 @@ proptest! {
 fn check_words(lines: &[String], ids: &[RowIds], absent: &[&str]) {
     let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
     let mut builder = LineFilterBuilder::new(1 << 24);
-    Templates::find(&values, ids).write_lines(&mut SegmentWriter::new(), ids, &mut builder);
+    Templates::find(&values, ids, &mut Learned::default()).write_lines(
+        &mut SegmentWriter::new(),
+        ids,
+        &mut builder,
+    );
     let filter = builder.finish(usize::MAX / 8);
     for (at, line) in values.iter().enumerate() {
         let trace = ids.get(at).and_then(|ids| ids.trace);
@@ -320,6 +328,30 @@ fn what_was_learned_changes_neither_lines_nor_words_nor_verdicts() {
                 Verdict::Always => assert!(line.contains(needle), "{needle:?} invented in {line:?}"),
                 Verdict::Maybe => {}
             }
+        }
+    }
+}
+
+#[test]
+fn what_one_block_taught_harms_no_other() {
+    let plain =
+        |seed: u32| (0..5000).map(move |at| format!("job {at} of batch-{seed} done in {}ms", at * seed));
+    let blocks: [Vec<String>; 6] = [
+        plain(3).collect(),
+        plain(4).collect(),
+        odd_lines(6000),
+        plain(3).take(50).collect(),
+        odd_lines(7000).split_off(1000),
+        plain(3).chain(odd_lines(5000)).collect(),
+    ];
+    let mut learned = Learned::default();
+    for lines in blocks {
+        let values: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+        let column = column_after(&values, &[], &mut learned);
+        for (at, line) in lines.iter().enumerate() {
+            let mut out = Vec::new();
+            column.append(at, &RowIds::default(), &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), *line, "line {at}");
         }
     }
 }

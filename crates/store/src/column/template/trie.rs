@@ -31,6 +31,9 @@ const FIRSTS: usize = 16;
 impl Node {
     #[inline]
     fn branch(&self, first: u8) -> Option<&Branch> {
+        if let [only] = &self.texts[..] {
+            return Some(only);
+        }
         let firsts = i8x16::new(self.firsts.map(u8::cast_signed));
         let same = firsts.simd_eq(i8x16::splat(first.cast_signed())).to_bitmask();
         let branch = self.texts.get(same.trailing_zeros() as usize);
