@@ -1,12 +1,13 @@
 //! One HTTP client: GET and POST of JSON, with tenant and token, errors in the server's words.
 
+use crate::connection::{Connector, Duplex};
 use crate::{Common, Failure};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::path::Path;
 
@@ -21,8 +22,10 @@ const WRONG_DOOR: &str = "--server names the door of screens and API, port 8080 
 
 /// A client of one server.
 pub(crate) struct Client {
-    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    connector: Connector,
     server: String,
+    /// What stands before every path: `/prefix`, or nothing.
+    prefix: String,
     headers: HeaderMap,
 }
 
@@ -30,12 +33,9 @@ impl Client {
     /// A client for `common.server`.
     pub(crate) fn new(common: &Common) -> Result<Self, Failure> {
         let server = common.server.trim_end_matches('/').to_owned();
-        if !server.starts_with("http://") {
-            return Err(Failure::usage(format!(
-                "--server: {server:?} is not supported, write http://HOST:PORT"
-            ))
-            .hint("for a server behind TLS, run the command on its host or through a tunnel"));
-        }
+        let url: Uri =
+            server.parse().map_err(|error| Failure::usage(format!("--server: {server:?}: {error}")))?;
+        let connector = Connector::new(&url, common.ca_file.as_deref())?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(tenant) = &common.tenant {
@@ -48,8 +48,8 @@ impl Client {
         if let Some(path) = &common.token_file {
             headers.insert(AUTHORIZATION, bearer(path)?);
         }
-        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { http, server, headers })
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        Ok(Self { connector, server, prefix, headers })
     }
 
     /// `GET path?params` as JSON.
@@ -62,12 +62,12 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// `ws://.../path?params`, with the same headers.
-    pub(crate) fn web_socket(
+    /// The request for a WebSocket at `path?params`, with the same headers, and a connection to send it over.
+    pub(crate) async fn web_socket(
         &self,
         path: &str,
         params: &[(&str, &str)],
-    ) -> Result<http::Request<()>, Failure> {
+    ) -> Result<(Request<()>, Box<dyn Duplex>), Failure> {
         use tokio_tungstenite::tungstenite::client::IntoClientRequest;
         let url = format!("ws{}{}", self.server.trim_start_matches("http"), with_params(path, params));
         let mut request =
@@ -75,23 +75,26 @@ impl Client {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        Ok(request)
+        Ok((request, self.connector.connect().await?))
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.server));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.prefix));
         if let Some(headers) = request.headers_mut() {
             headers.extend(self.headers.clone());
+            let host = HeaderValue::try_from(self.connector.authority.as_str());
+            headers.insert(HOST, host.map_err(|_| Failure::usage("--server: not a host"))?);
             if body.is_some() {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             }
         }
         let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));
         let request = request.body(body).map_err(|error| Failure::usage(format!("--server: {error}")))?;
-        let answer = self.http.request(request).await.map_err(|_| {
-            Failure::new(format!("no server answers at {}", self.server))
-                .hint("start one with `binnacle up`, or name it with --server")
-        })?;
+        let broke = |error: hyper::Error| Failure::new(format!("{} broke off: {error}", self.server));
+        let stream = TokioIo::new(self.connector.connect().await?);
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(broke)?;
+        drop(platform::task::spawn("connection", connection));
+        let answer = sender.send_request(request).await.map_err(broke)?;
         let status = answer.status();
         let read = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         let bytes = read.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?.to_bytes();

@@ -5,6 +5,7 @@
 
 mod changes;
 mod client;
+mod connection;
 mod grammar;
 mod listing;
 mod logs;
@@ -29,9 +30,12 @@ use std::process::ExitCode;
 /// What every command understands: whom to ask, as whom, and how to print the answer.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// The server's address.
+    /// The server's address; with https its certificate is verified.
     #[arg(long, env = "BINNACLE_SERVER", default_value = "http://127.0.0.1:8080")]
     server: String,
+    /// PEM file of the authorities that sign the server's certificate; the machine's when it is left out.
+    #[arg(long, env = "BINNACLE_CA_FILE")]
+    ca_file: Option<std::path::PathBuf>,
     /// Tenant (`X-Scope-OrgID`).
     #[arg(long, env = "BINNACLE_TENANT")]
     tenant: Option<String>,

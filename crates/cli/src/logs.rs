@@ -108,8 +108,9 @@ async fn follow(
     let start = if args.range.has_start() { range.start_ns } else { session.clock.now_ns() };
     let start = start.to_string();
     let params = [("query", query), ("limit", limit), ("start", &start)];
-    let request = session.client.web_socket("/loki/loki/api/v1/tail", &params)?;
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.map_err(|error| match error {
+    let (request, stream) = session.client.web_socket("/loki/loki/api/v1/tail", &params).await?;
+    let opened = tokio_tungstenite::client_async(request, stream).await;
+    let (mut socket, _) = opened.map_err(|error| match error {
         tungstenite::Error::Http(answer) => {
             refused(answer.status(), answer.body().as_deref().unwrap_or_default())
         }

@@ -2,7 +2,7 @@
 
 use super::{JSON, line};
 use crate::common::client::{Answer, Headers, ask, ask_over, call_over, frame, post, query, request};
-use crate::common::{Server, Setup, write};
+use crate::common::{BINNACLE, Server, Setup, write};
 use http::Method;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
@@ -178,4 +178,35 @@ async fn useless_secrets_are_one_sentence() {
         );
         assert!(!stderr.contains(": secret"), "{stderr}");
     }
+}
+
+#[tokio::test]
+async fn the_command_line_trusts_only_certificates_it_can_verify() {
+    let (dir, elsewhere) =
+        (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    certificate(dir.path());
+    certificate(elsewhere.path());
+    let web = write(dir.path(), "web.yml", "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n");
+    let flags = ["--web-config", web.to_str().expect("a path")];
+    let server = Server::start_locked(&Setup { flags: &flags, ..Setup::default() }).await;
+    let port = server.door("ui").port();
+    let check = async |address: &str, authorities: Option<&Path>, words: &[&str], code: i32, part: &str| {
+        let mut command = tokio::process::Command::new(BINNACLE);
+        command.args(words).args(["--server", &format!("{address}:{port}")]);
+        if let Some(folder) = authorities {
+            command.arg("--ca-file").arg(folder.join("cert.pem"));
+        }
+        let output = command.output().await.expect("the program");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.code() == Some(code) && text.contains(part), "{address} {words:?}: {text}");
+    };
+    let (query, own) = (&["query", "vector(7)"][..], Some(dir.path()));
+    check("https://localhost", own, query, 0, "7").await;
+    check("https://localhost", None, query, 1, "--ca-file names").await;
+    check("https://localhost", Some(elsewhere.path()), query, 1, "--ca-file names").await;
+    check("https://127.0.0.1", own, query, 1, "must have the name").await;
+    check("http://localhost", None, query, 2, "HTTPS server").await;
+    // Following goes over a WebSocket; the server refuses this query there, so TLS was passed.
+    check("https://localhost", own, &["logs", "-f", "{app=~\".*\"}"], 2, "matcher").await;
+    check("https://localhost", None, &["logs", "-f", "{a=\"b\"}"], 1, "--ca-file names").await;
 }
