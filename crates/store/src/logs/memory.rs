@@ -1,11 +1,12 @@
 //! Log records that are durable in the WAL and not yet in a part: the batches as they came, each stream's entries
 //! sorted by time, label sets shared.
 
+use crate::column::template::Learned;
 use crate::part::ms_of;
 use crate::signal::Memory;
 use model::{Labels, LogBatch};
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Bytes an entry, a metadata pair and a stream occupy beside the arena.
 const ENTRY_BYTES: usize = 64;
@@ -51,6 +52,8 @@ pub(crate) fn bytes(batch: &LogBatch) -> usize {
 #[derive(Debug, Default)]
 pub struct LogMemory {
     state: RwLock<State>,
+    /// What seals learned of the lines; memory parts that follow each other share it.
+    learned: Arc<Mutex<Learned>>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +68,11 @@ impl LogMemory {
     /// The batches, oldest first.
     pub(super) fn chunks(&self) -> Vec<Arc<Chunk>> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).chunks.clone()
+    }
+
+    /// What seals learned of the lines so far.
+    pub(super) fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,5 +102,8 @@ impl Memory for LogMemory {
     fn range_ms(&self) -> Option<(i64, i64)> {
         let range = self.state.read().unwrap_or_else(PoisonError::into_inner).range_ns;
         range.map(|(min_ns, max_ns)| (ms_of(min_ns), ms_of(max_ns)))
+    }
+    fn next(&self) -> Self {
+        Self { learned: self.learned.clone(), ..Self::default() }
     }
 }

@@ -6,6 +6,7 @@ use super::block::Row;
 use super::index::LogIndex;
 use super::open::OpenBlock;
 use super::write::{LogPartWriter, drop_resent, hash};
+use crate::column::template::Learned;
 use crate::error::PartError;
 use crate::part::{Part, PartSink};
 use model::{Labels, LogBatch};
@@ -44,7 +45,8 @@ pub(super) fn merge(parts: &[Arc<Part>], sink: &mut PartSink<'_>) -> Result<(), 
     };
     let inputs: Vec<Input> = parts.iter().zip(&indexes).map(input).collect();
     let streams: Vec<Labels> = codes.into_keys().cloned().collect();
-    let mut part = LogPartWriter::begin(sink, day, &streams)?;
+    let mut learned = Learned::default();
+    let mut part = LogPartWriter::begin(sink, day, &streams, &mut learned)?;
     let mut small = Vec::new();
     for (at, input) in inputs.iter().enumerate() {
         let blocks = || input.index.blocks.iter().enumerate();

@@ -8,9 +8,9 @@ use crate::column::template::Learned;
 use crate::column::trace_index::TraceIndex;
 use crate::error::PartError;
 use crate::part::{PART_DAYS_MAX, Part, PartSink, PartWriter, day_of, ms_of};
-use model::{Labels, LogBatch, LogEntry};
+use model::{Labels, LogBatch, LogEntry, Text};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Drops resent records, of records that come sorted by (stream, time): `at` and `hash` tell both and the content.
 ///
@@ -32,22 +32,13 @@ pub(super) fn drop_resent<T>(records: &mut Vec<T>, at: impl Fn(&T) -> (u32, i64)
     }
 }
 
-/// The 128-bit hash of a record's line and metadata.
+/// The 128-bit hash of a record's line and metadata; never written to disk.
 pub(super) fn hash(batch: &LogBatch, entry: &LogEntry) -> u128 {
-    let line = entry.line.bytes(&batch.arena);
-    if entry.metadata.is_empty() {
-        return xxhash_rust::xxh3::xxh3_128(line);
-    }
-    let mut hasher = Xxh3Default::new();
-    hasher.update(line);
-    for (key, value) in batch.metadata(entry) {
-        // 0xFF stands in no UTF-8 text, so that texts cannot run into each other.
-        hasher.update(&[0xFF]);
-        hasher.update(key.as_bytes());
-        hasher.update(&[0xFF]);
-        hasher.update(value.as_bytes());
-    }
-    hasher.digest128()
+    // Text by text, so that texts cannot run into each other; the multiplication tells their order.
+    const ORDER: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let of = |text: Text| xxh3_128(text.bytes(&batch.arena));
+    let texts = block::pairs(batch, entry).iter().flat_map(|(key, value)| [*key, *value]);
+    texts.fold(of(entry.line), |hash, text| hash.wrapping_mul(ORDER) ^ of(text))
 }
 
 /// Writes the records of `memory`, one part per day.
@@ -71,8 +62,9 @@ pub(super) fn seal(memory: &LogMemory, sink: &mut PartSink<'_>) -> Result<(), Pa
     rows.sort_by_key(Row::at);
     drop_resent(&mut rows, Row::at, |row| hash(row.batch, row.entry));
     let streams: Vec<Labels> = streams.into_keys().cloned().collect();
+    let mut learned = memory.learned();
     for (day, rows) in days(rows) {
-        let mut part = LogPartWriter::begin(sink, day, &streams)?;
+        let mut part = LogPartWriter::begin(sink, day, &streams, &mut learned)?;
         part.rows(&rows)?;
         part.finish(sink)?;
     }
@@ -104,16 +96,20 @@ pub(super) struct LogPartWriter<'a> {
     runs: Vec<Run>,
     traces: TraceIndex,
     rows: u64,
-    /// From the block before.
-    learned: Learned,
+    /// From other blocks.
+    learned: &'a mut Learned,
 }
 
 impl<'a> LogPartWriter<'a> {
-    /// Starts a part for `day`.
-    pub(super) fn begin(sink: &mut PartSink<'_>, day: i64, streams: &'a [Labels]) -> Result<Self, PartError> {
+    /// Starts a part for `day`; `learned` is what other blocks left there.
+    pub(super) fn begin(
+        sink: &mut PartSink<'_>,
+        day: i64,
+        streams: &'a [Labels],
+        learned: &'a mut Learned,
+    ) -> Result<Self, PartError> {
         let writer = sink.begin(day)?;
         let traces = TraceIndex::default();
-        let learned = Learned::default();
         Ok(Self { writer, streams, blocks: Vec::new(), runs: Vec::new(), traces, rows: 0, learned })
     }
 
@@ -134,7 +130,7 @@ impl<'a> LogPartWriter<'a> {
 
     fn block(&mut self, rows: &[Row<'_>]) -> Result<(), PartError> {
         let number = count(self.blocks.len());
-        let EncodedBlock { segments, filter, traces } = block::encode(rows, number, &mut self.learned);
+        let EncodedBlock { segments, filter, traces } = block::encode(rows, number, self.learned);
         let mut block = Block { rows: count(rows.len()), ..Block::default() };
         for (at, segment) in segments.iter().enumerate() {
             block.segments[at] = self.writer.chunk(segment)?;

@@ -32,6 +32,8 @@ const SPREAD: usize = 2_654_435_761;
 /// Templates with words are not looked for when more than one in so many pieces of the sample is in a rare one.
 const RARE_SHARE: usize = 4;
 
+/// Lessons that are kept.
+const LESSONS_MAX: usize = 8;
 /// All pieces of a block, in the units of shares.
 const ALL: usize = 1 << 16;
 
@@ -43,9 +45,13 @@ fn high_bar(pieces: usize) -> usize {
     (pieces / 1024).clamp(RARE_PIECES, RARE_PIECES_MAX)
 }
 
-/// What was learned from a block, which often holds for the next one too.
+/// What was learned from blocks, latest used first; it often holds for later ones.
 #[derive(Debug, Default)]
-pub struct Learned {
+pub struct Learned(Vec<Lesson>);
+
+/// What was learned from one block.
+#[derive(Debug, Default)]
+struct Lesson {
     /// Templates with words are worth looking for.
     with_words: bool,
     narrow: Known,
@@ -168,19 +174,13 @@ pub(super) struct Sorted {
 /// Sorts `pieces`; `ids` has the ids of each row, or is empty. What was learned from another block is used when it holds.
 pub(super) fn sort(pieces: &[Piece<'_>], ids: &[RowIds], learned: &mut Learned) -> Sorted {
     let mut sorter = Sorter { pieces, ids, tokenizer: Tokenizer::default() };
-    let nothing = Learned { with_words: true, ..Learned::default() };
-    let learned = if pieces.len() < LEARN_PIECES_MIN {
-        &nothing
-    } else {
-        sorter.learn(learned);
-        &*learned
-    };
-    let [mut narrow, mut wide] =
-        [&learned.narrow, &learned.wide].map(|known| Table::new(pieces.len(), known));
-    if learned.with_words {
-        sorter.sort_narrow(learned, &mut narrow, &mut wide);
+    let nothing = Lesson { with_words: true, ..Lesson::default() };
+    let lesson = if pieces.len() < LEARN_PIECES_MIN { &nothing } else { sorter.lesson(learned) };
+    let [mut narrow, mut wide] = [&lesson.narrow, &lesson.wide].map(|known| Table::new(pieces.len(), known));
+    if lesson.with_words {
+        sorter.sort_narrow(lesson, &mut narrow, &mut wide);
     }
-    sorter.sort_wide(learned, &narrow, &mut wide);
+    sorter.sort_wide(lesson, &narrow, &mut wide);
     let tokenizer = sorter.tokenizer;
     let mut found = Vec::new();
     let mut codes = narrow.keep(&mut found);
@@ -212,11 +212,17 @@ impl Sorter<'_, '_> {
         self.ids.get(row as usize).copied().unwrap_or_default()
     }
 
-    /// Learns what pieces look like, unless it is known.
-    fn learn(&mut self, learned: &mut Learned) {
-        if self.is_known(learned) {
-            return;
-        }
+    /// The lesson that holds for these pieces, known or new.
+    fn lesson<'l>(&mut self, Learned(lessons): &'l mut Learned) -> &'l Lesson {
+        let known = lessons.iter().position(|lesson| self.is_known(lesson));
+        let lesson = if let Some(at) = known { lessons.remove(at) } else { self.learn() };
+        lessons.truncate(LESSONS_MAX - 1);
+        lessons.insert(0, lesson);
+        &lessons[0]
+    }
+
+    /// Learns what pieces look like.
+    fn learn(&mut self) -> Lesson {
         let count = self.pieces.len();
         let sample: Vec<usize> = (0..self.pieces_of_sample()).map(|at| self.spread(at)).collect();
         let mut narrow = Learner::new(false);
@@ -229,24 +235,28 @@ impl Sorter<'_, '_> {
         let with_words = few.len() * RARE_SHARE <= looked_at.len();
         let mut wide = Learner::new(true);
         let widely = self.learn_from(&mut wide, if with_words { &few } else { &sample }).len();
-        *learned = Learned {
+        Lesson {
             with_words,
             wide: Known::new(&wide, 1, if with_words { looked_at.len() } else { widely }),
             narrow: if with_words { Known::new(&narrow, rare, looked_at.len()) } else { Known::default() },
-        };
+        }
     }
 
-    /// Whether what was learned from another block holds for this one.
-    fn is_known(&mut self, learned: &Learned) -> bool {
-        let Learned { with_words, narrow, wide } = learned;
+    /// Whether what was learned from another block holds for this one: hardly a piece is strange to it.
+    fn is_known(&mut self, lesson: &Lesson) -> bool {
+        let Lesson { with_words, narrow, wide } = lesson;
         let strange = (0..LOT_PIECES).filter(|at| {
             let Some((piece, row)) = self.pieces.get(self.spread(*at)) else { return false };
             let ids = self.ids_of(*row);
-            let mut follows =
-                |known: &Known, wide| self.tokenizer.follow(piece, &known.trie, wide, &ids).is_some();
-            !(*with_words && follows(narrow, false) || follows(wide, true))
+            let mut follow = |known: &Known, wide| self.tokenizer.follow(piece, &known.trie, wide, &ids);
+            if *with_words && follow(narrow, false).is_some() {
+                return false;
+            }
+            // The rare ones of the others have slots where constant words could stand.
+            let template = follow(wide, true).and_then(|code| wide.templates.get(code as usize));
+            template.is_none_or(|(_, share)| share * LOT_PIECES < ALL)
         });
-        strange.count() * LOT_KNOWN_SHARE <= LOT_PIECES
+        strange.take(LOT_PIECES / LOT_KNOWN_SHARE + 1).count() * LOT_KNOWN_SHARE <= LOT_PIECES
     }
 
     fn pieces_of_sample(&self) -> usize {
@@ -276,13 +286,13 @@ impl Sorter<'_, '_> {
         looked_at
     }
 
-    fn sort_narrow(&mut self, learned: &Learned, narrow: &mut Table, wide: &mut Table) {
+    fn sort_narrow(&mut self, lesson: &Lesson, narrow: &mut Table, wide: &mut Table) {
         for (at, (piece, row)) in self.pieces.iter().enumerate() {
             let ids = self.ids_of(*row);
             let tokenizer = &mut self.tokenizer;
-            if let Some(code) = tokenizer.follow(piece, &learned.narrow.trie, false, &ids) {
+            if let Some(code) = tokenizer.follow(piece, &lesson.narrow.trie, false, &ids) {
                 narrow.push(code, at, &tokenizer.vars);
-            } else if let Some(code) = tokenizer.follow(piece, &learned.wide.trie, true, &ids) {
+            } else if let Some(code) = tokenizer.follow(piece, &lesson.wide.trie, true, &ids) {
                 wide.push(code, at, &tokenizer.vars);
             } else if tokenizer.cut(piece, false, &ids) {
                 narrow.take(&tokenizer.key, at, &tokenizer.vars);
@@ -291,7 +301,7 @@ impl Sorter<'_, '_> {
     }
 
     /// Of what is in no template yet, or in a rare one.
-    fn sort_wide(&mut self, learned: &Learned, narrow: &Table, wide: &mut Table) {
+    fn sort_wide(&mut self, lesson: &Lesson, narrow: &Table, wide: &mut Table) {
         let bar = narrow.bar();
         for (at, (piece, row)) in self.pieces.iter().enumerate() {
             if narrow.is_kept(at, bar) || wide.codes.get(at).is_some_and(|code| *code != NONE) {
@@ -299,7 +309,7 @@ impl Sorter<'_, '_> {
             }
             let ids = self.ids_of(*row);
             let tokenizer = &mut self.tokenizer;
-            if let Some(code) = tokenizer.follow(piece, &learned.wide.trie, true, &ids) {
+            if let Some(code) = tokenizer.follow(piece, &lesson.wide.trie, true, &ids) {
                 wide.push(code, at, &tokenizer.vars);
             } else if tokenizer.cut(piece, true, &ids) {
                 wide.take(&tokenizer.key, at, &tokenizer.vars);
