@@ -1,6 +1,7 @@
 //! The soak: real requests go through the doors, the store and the query engines of one process on a simulated disk and
 //! clock, while faults happen to it. What was acknowledged is written down in a [`ledger`] and compared with what the
-//! three query languages answer, after every fault and at the end.
+//! three query languages answer, after every fault and at the end; so is what a restored snapshot answers, and what
+//! retention drops.
 //!
 //! A run is a function of its seed: a failure names seed and step, and the same seed fails again.
 
@@ -9,6 +10,7 @@ mod fault;
 mod ledger;
 mod load;
 mod machine;
+mod retention;
 mod voyage;
 
 use std::cell::Cell;
@@ -36,20 +38,37 @@ pub struct Summary {
     pub resent: u64,
     /// Comparisons of all answers with the ledger.
     pub checks: u64,
-    /// Acknowledged samples, lines and spans.
-    pub records: [u64; 3],
+    /// Acknowledged samples, lines, spans and changes that retention did not drop.
+    pub records: [u64; 4],
+    /// Records that retention dropped.
+    pub dropped: u64,
+    /// Snapshots that were restored and compared with the ledger of their time.
+    pub restored: u64,
     /// A digest of the disk at the end: equal for equal runs.
     pub digest: u64,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, steps, faults, acknowledged, refused, resent, checks, records, .. } = self;
-        let [samples, lines, spans] = records;
+        let Self {
+            seed,
+            steps,
+            faults,
+            acknowledged,
+            refused,
+            resent,
+            checks,
+            records,
+            dropped,
+            restored,
+            ..
+        } = self;
+        let [samples, lines, spans, changes] = records;
         write!(
             f,
             "seed {seed}: {steps} steps, {faults} faults, {acknowledged} requests acknowledged ({resent} on a resend), \
-             {refused} refused, {checks} checks of {samples} samples, {lines} lines, {spans} spans"
+             {refused} refused, {checks} checks of {samples} samples, {lines} lines, {spans} spans, {changes} changes, \
+             {dropped} dropped by retention, {restored} snapshots restored"
         )
     }
 }

@@ -1,9 +1,9 @@
-//! Everything a tenant has, asked in PromQL, LogQL and TraceQL. Nothing here looks into the store.
+//! Everything a tenant has, asked in PromQL, LogQL and TraceQL, and its changes. Nothing here looks into the store.
 
 use super::ledger::Record;
 use binnacle::Pipeline;
 use model::scan::{Budget, Direction};
-use model::{Completeness, Tenant, TraceId};
+use model::{Change, Completeness, Tenant, TraceId};
 use query::logql::{self, LogParams, LogValue};
 use query::promql::{Engine, PromValue, QueryOptions, SampleValue};
 use query::traceql::{self, MetricsParams, SearchParams};
@@ -46,6 +46,7 @@ impl Question<'_> {
             }
             all.extend(listed);
         }
+        all.extend(self.changes()?);
         let backward = self.lines(Direction::Backward)?.len();
         let forward = all.iter().filter(|record| matches!(record, Record::Line(..))).count();
         if backward != forward {
@@ -176,7 +177,10 @@ impl Question<'_> {
         let mut records = Vec::new();
         for trace in answer.traces {
             let spans = trace.span_sets.iter().flat_map(|set| &set.spans);
-            records.extend(spans.map(|span| Record::Span(trace.trace_id.0, span.span_id.0)));
+            let record = |span: &traceql::MatchedSpan| {
+                Record::Span(trace.trace_id.0, span.span_id.0, span.start_ns.div_euclid(1_000_000))
+            };
+            records.extend(spans.map(record));
         }
         Ok(records)
     }
@@ -190,6 +194,15 @@ impl Question<'_> {
         let answer = traceql::metrics_instant(&*source, self.tenant, query, &params, &Budget::default());
         let answer = answer.map_err(told("TraceQL metrics"))?;
         Ok(answer.series.iter().flat_map(|series| &series.samples).map(|(_, value)| value).sum())
+    }
+
+    fn changes(&self) -> Result<Vec<Record>, String> {
+        let (start_ns, end_ns) = self.range_ns();
+        let answer = self.pipeline.store.changes(self.tenant, &(start_ns..end_ns));
+        let (changes, completeness) = answer.map_err(told("changes"))?;
+        whole("changes", &completeness)?;
+        let record = |change: Change| Record::Change(change.id, change.ts_ns, change.summary);
+        Ok(changes.into_iter().map(record).collect())
     }
 
     /// Ids of a trace's spans, in the answer's order.

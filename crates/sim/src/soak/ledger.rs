@@ -10,12 +10,24 @@ pub(super) enum Record {
     Sample(Arc<str>, i64, u64),
     /// Stream as it prints, nanoseconds, the line.
     Line(Arc<str>, i64, String),
-    /// Trace id and span id.
-    Span([u8; 16], [u8; 8]),
+    /// Trace id, span id, and when it starts in milliseconds.
+    Span([u8; 16], [u8; 8], i64),
+    /// Id of a change, nanoseconds, its summary.
+    Change(String, i64, String),
+}
+
+impl Record {
+    /// Its time in milliseconds, as retention sees it.
+    pub(super) fn ts_ms(&self) -> i64 {
+        match self {
+            Self::Sample(_, ts_ms, _) | Self::Span(_, _, ts_ms) => *ts_ms,
+            Self::Line(_, ts_ns, _) | Self::Change(_, ts_ns, _) => ts_ns.div_euclid(1_000_000),
+        }
+    }
 }
 
 /// What must be there, and what may be.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Ledger {
     acknowledged: BTreeSet<Record>,
     unanswered: BTreeSet<Record>,
@@ -36,14 +48,32 @@ impl Ledger {
         self.unanswered.extend(unknown.cloned());
     }
 
-    /// Acknowledged samples, lines and spans.
-    pub(super) fn count(&self) -> [u64; 3] {
-        let mut counts = [0; 3];
+    /// Retention dropped these: they must not come back.
+    pub(super) fn drop_records<'a>(&mut self, dropped: impl IntoIterator<Item = &'a Record>) {
+        for record in dropped {
+            self.acknowledged.remove(record);
+        }
+    }
+
+    /// Retention failed half-way over those that `may_go`: they may be there or not.
+    pub(super) fn doubt_where(&mut self, may_go: impl Fn(&Record) -> bool) {
+        self.unanswered.extend(self.acknowledged.extract_if(.., |record| may_go(record)));
+    }
+
+    /// The earliest acknowledged record, in milliseconds.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        self.acknowledged.iter().map(Record::ts_ms).min()
+    }
+
+    /// Acknowledged samples, lines, spans and changes.
+    pub(super) fn count(&self) -> [u64; 4] {
+        let mut counts = [0; 4];
         for record in &self.acknowledged {
             counts[match record {
                 Record::Sample(..) => 0,
                 Record::Line(..) => 1,
                 Record::Span(..) => 2,
+                Record::Change(..) => 3,
             }] += 1;
         }
         counts
@@ -52,9 +82,10 @@ impl Ledger {
     /// The acknowledged spans of trace `trace_id`, and how many more may be there.
     pub(super) fn spans_of(&self, trace_id: [u8; 16]) -> (Vec<[u8; 8]>, usize) {
         let of = |set: &BTreeSet<Record>| {
-            let range = Record::Span(trace_id, [0; 8])..=Record::Span(trace_id, [0xFF; 8]);
+            let (first, last) = ([0; 8], [0xFF; 8]);
+            let range = Record::Span(trace_id, first, i64::MIN)..=Record::Span(trace_id, last, i64::MAX);
             let spans = set.range(range).filter_map(|record| match record {
-                Record::Span(_, span_id) => Some(*span_id),
+                Record::Span(_, span_id, _) => Some(*span_id),
                 _ => None,
             });
             spans.collect::<Vec<_>>()
@@ -89,7 +120,7 @@ mod tests {
     use super::*;
 
     fn span(number: u8) -> Record {
-        Record::Span([number; 16], [number; 8])
+        Record::Span([number; 16], [number; 8], i64::from(number))
     }
 
     fn check(found: &[u8], expected: Result<(), &str>) {

@@ -2,9 +2,11 @@
 //! the value of a sample follows from its series and time.
 
 use super::ledger::Record;
-use model::{Labels, Tenant};
+use model::change::{Change, ChangeKind};
+use model::{Entity, Labels, Tenant};
 use platform::{Random, SeededRandom};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::proto::{Value, put_field};
 
@@ -45,6 +47,8 @@ type Kind = fn(&mut Load, &SeededRandom, i64) -> Made;
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
+/// Not one of the doors: what comes here goes to the store as the API hands it over.
+pub(super) const CHANGES: &str = "/changes";
 
 const KINDS: &[Kind] = &[
     Load::remote_write,
@@ -53,6 +57,7 @@ const KINDS: &[Kind] = &[
     Load::loki_protobuf,
     Load::otlp_spans,
     Load::zipkin,
+    Load::change,
 ];
 
 /// A body cut short: no door can read it.
@@ -220,7 +225,7 @@ impl Load {
                 "startTimeUnixNano": start_ns.to_string(),
                 "endTimeUnixNano": (start_ns + 1_000_000).to_string(),
             }));
-            records.push(Record::Span(trace.to_be_bytes(), number.to_be_bytes()));
+            records.push(Record::Span(trace.to_be_bytes(), number.to_be_bytes(), ts_ms));
         }
         let body = json!({"resourceSpans": [
             {"resource": resource("soak"), "scopeSpans": [{"spans": spans}]}
@@ -240,9 +245,24 @@ impl Load {
                 "duration": 1_000,
                 "localEndpoint": {"serviceName": "soak-zipkin"},
             }));
-            records.push(Record::Span(trace.to_be_bytes(), number.to_be_bytes()));
+            records.push(Record::Span(trace.to_be_bytes(), number.to_be_bytes(), ts_ms));
         }
         ("/api/v2/spans", JSON, json!(spans).to_string().into_bytes(), records)
+    }
+
+    fn change(&mut self, random: &SeededRandom, now_ms: i64) -> Made {
+        let (number, ts_ns) = (self.number(), self.time_ms(random, now_ms) * 1_000_000 + 2);
+        let change = Change {
+            id: format!("change-{number}"),
+            ts_ns,
+            kind: ChangeKind::Deploy,
+            entities: vec![Entity::service("", "soak")],
+            summary: format!("soak 1.0.{number}"),
+            source: "soak".into(),
+            attributes: BTreeMap::from([("author".into(), format!("u-{}", random.below(5)))]),
+        };
+        let records = vec![Record::Change(change.id.clone(), ts_ns, change.summary.clone())];
+        (CHANGES, JSON, json!(change).to_string().into_bytes(), records)
     }
 }
 

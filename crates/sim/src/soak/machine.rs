@@ -1,14 +1,16 @@
 //! A simulated machine with one process on it: the pipeline and doors as `binnacle` wires them, without sockets and
 //! without threads. Here a process starts, dies in one of three ways, and takes requests as bytes.
 
-use super::load::Request;
+use super::load::{CHANGES, Request};
+use super::retention::{Parts, Retention};
 use axum::Router;
 use axum::body::Body;
 use binnacle::Pipeline;
 use http::header::RETRY_AFTER;
 use http_body_util::BodyExt;
+use model::Refusal;
 use platform::metrics::Registry;
-use platform::{Clock, Random, SeededRandom, SharedClock, SimClock, SimDisk};
+use platform::{Clock, Disk, Random, SeededRandom, SharedClock, SimClock, SimDisk};
 use receive::{Receiver, ReceiverOptions, door};
 use serve::LiveLogs;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use tower::ServiceExt;
 const START_NS: i64 = 1_767_268_800_000_000_000;
 /// Bytes that stay free for flushes when the disk fills up.
 pub(super) const DISK_RESERVE_BYTES: u64 = 128 << 10;
+/// What makes a directory a data directory.
+const MANIFEST: &str = "MANIFEST";
 /// Largest answer of a door.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
@@ -27,6 +31,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 pub(super) struct Machine {
     pub(super) disk: SimDisk,
     pub(super) clock: Arc<SimClock>,
+    pub(super) retention: Retention,
     options: StoreOptions,
 }
 
@@ -59,7 +64,35 @@ impl Machine {
             flush_age_s: 60,
             ..StoreOptions::default()
         };
-        Self { disk, clock: Arc::new(SimClock::at(START_NS)), options }
+        let retention = Retention::random(random);
+        Self { disk, clock: Arc::new(SimClock::at(START_NS)), retention, options }
+    }
+
+    /// Another machine, whose data directory is a copy of the snapshot at `root`, at the same time; it keeps
+    /// everything. `None` when there is no snapshot.
+    ///
+    /// # Errors
+    /// When a file of the snapshot cannot be read.
+    pub(super) fn restore(&self, root: &str) -> Result<Option<Self>, String> {
+        let disk = SimDisk::new(0);
+        for (path, _) in self.disk.files() {
+            let Some(to) = path.strip_prefix(root).and_then(|path| path.strip_prefix('/')) else { continue };
+            let copied = self.disk.read(&path).and_then(|bytes| {
+                disk.create_dir(to.rsplit_once('/').map_or("", |(dir, _)| dir))?;
+                disk.write_atomic(to, &bytes)
+            });
+            copied.map_err(|error| error.to_string())?;
+        }
+        if disk.open(MANIFEST).is_err() {
+            return Ok(None);
+        }
+        let (clock, options) = (self.clock.clone(), self.options.clone());
+        Ok(Some(Self { disk, clock, retention: Retention::None, options }))
+    }
+
+    /// Files of parts and their bytes.
+    pub(super) fn parts(&self) -> Parts {
+        self.disk.files().into_iter().filter(|(path, _)| path.starts_with("parts/")).collect()
     }
 
     /// Bytes on the disk.
@@ -75,7 +108,8 @@ impl Machine {
         let registry = Registry::default();
         let clock: SharedClock = self.clock.clone();
         let disk = Arc::new(self.disk.clone());
-        let store = Store::open(disk, clock.clone(), &registry, self.options.clone());
+        let options = self.retention.options(self.options.clone());
+        let store = Store::open(disk, clock.clone(), &registry, options);
         let store = store.map_err(|error| error.to_string())?;
         let topology = Topology::new(&registry);
         let pipeline = Pipeline { store, topology, live: LiveLogs::default(), clock: clock.clone() };
@@ -97,8 +131,11 @@ impl Process {
         lines.map(str::to_owned).collect()
     }
 
-    /// Hands a request to the doors.
+    /// Hands a request to the doors, or a change to the store.
     pub(super) async fn send(&self, request: &Request) -> Reply {
+        if request.path == CHANGES {
+            return self.append(request).await;
+        }
         let mut builder = http::Request::post(request.path).header("content-type", request.media);
         builder = builder.header("x-scope-orgid", request.tenant.as_str());
         let built = match builder.body(Body::from(request.body.clone())) {
@@ -114,5 +151,16 @@ impl Process {
             Err(error) => format!("no whole answer: {error}"),
         };
         Reply { status, retry_after, text }
+    }
+    async fn append(&self, request: &Request) -> Reply {
+        let (status, text) = match serde_json::from_slice(&request.body) {
+            Err(error) => (400, error.to_string()),
+            Ok(change) => match self.pipeline.store.append_change(&request.tenant, change).await {
+                Ok(_) => (200, String::new()),
+                Err(refusal @ Refusal::Invalid(_)) => (400, refusal.to_string()),
+                Err(refusal) => (503, refusal.to_string()),
+            },
+        };
+        Reply { status, retry_after: status == 503, text }
     }
 }

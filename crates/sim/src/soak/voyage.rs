@@ -1,15 +1,19 @@
 //! One run: steps drawn from the seed's random numbers, faults that begin and end, and the comparison after each.
 
+mod upkeep;
+
 use super::Summary;
 use super::answers::{Question, whole_number};
 use super::fault::{End, FAULTS};
 use super::ledger::{Ledger, Record};
 use super::load::{Load, Request, index, malformed};
 use super::machine::{Machine, Process, Reply};
+use binnacle::Pipeline;
 use model::Tenant;
 use platform::{Clock, Random, SeededRandom};
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use upkeep::Snapshot;
 
 /// Longest time between two steps, in nanoseconds.
 const STEP_NS_MAX: u64 = 3_000_000_000;
@@ -30,16 +34,22 @@ struct Trouble {
     steps_left: u64,
 }
 
+/// Tenants and what each was told.
+type Tenants = [(Tenant, Ledger); 2];
+
 struct Voyage {
     random: SeededRandom,
     machine: Machine,
     process: Process,
     load: Load,
-    tenants: [(Tenant, Ledger); 2],
+    tenants: Tenants,
     /// Refused, to be sent again.
     owed: Vec<Request>,
     answered: Vec<Request>,
     trouble: Option<Trouble>,
+    /// The latest snapshot; it was not restored yet.
+    snapshot: Option<Snapshot>,
+    snapshots: u64,
     /// Spans that this process saw, by tenant; nothing after a clock jump.
     observed: Option<BTreeSet<(usize, Record)>>,
     summary: Summary,
@@ -56,8 +66,10 @@ pub(super) async fn sail(seed: u64, steps: u64, at: &Cell<u64>) -> Result<Summar
     voyage.end_trouble().await?;
     voyage.settle().await?;
     voyage.check()?;
-    voyage.process.pipeline.store.compact().map_err(|error| format!("compaction: {error}"))?;
+    voyage.compact()?;
     voyage.check()?;
+    voyage.restore()?;
+    voyage.retire()?;
     Ok(voyage.finish(seed, steps))
 }
 
@@ -76,6 +88,8 @@ impl Voyage {
             owed: Vec::new(),
             answered: Vec::new(),
             trouble: None,
+            snapshot: None,
+            snapshots: 0,
             observed: Some(BTreeSet::new()),
             summary: Summary::default(),
         })
@@ -90,12 +104,14 @@ impl Voyage {
             trouble.steps_left -= 1;
         }
         match self.random.below(100) {
-            0..64 => self.send_new().await,
-            64..66 => self.send_malformed().await,
-            66..72 => self.send_again().await,
-            72..84 => self.work("maintenance", |store| store.maintain().map(drop)),
-            84..88 => self.work("a flush", store::Store::flush),
-            88 => self.work("compaction", store::Store::compact),
+            0..60 => self.send_new().await,
+            60..62 => self.send_malformed().await,
+            62..68 => self.send_again().await,
+            68..79 => self.maintain().map(drop),
+            79..83 => self.flush(),
+            83 => self.compact(),
+            84..86 => self.retire(),
+            86..89 => self.snapshot(),
             89..93 => self.collect().await,
             93..95 => self.check(),
             _ if self.trouble.is_none() => self.begin_trouble().await,
@@ -173,16 +189,20 @@ impl Voyage {
         Ok(())
     }
 
-    /// Background work; it may fail only while something is wrong.
-    fn work(
-        &mut self,
+    /// Background work; it may fail only while something is wrong. `None` when it did.
+    fn work<T>(
+        &self,
         what: &str,
-        work: fn(&store::Store) -> Result<(), store::StoreError>,
-    ) -> Result<(), String> {
+        work: fn(&store::Store) -> Result<T, store::StoreError>,
+    ) -> Result<Option<T>, String> {
         match work(&self.process.pipeline.store) {
             Err(error) if self.trouble.is_none() => Err(format!("{what} fails without a cause: {error}")),
-            _ => Ok(()),
+            outcome => Ok(outcome.ok()),
         }
+    }
+
+    fn flush(&self) -> Result<(), String> {
+        self.work("a flush", store::Store::flush).map(drop)
     }
 
     /// Writes the live graph's metrics; on a healthy machine they count each span that this process saw once.
@@ -215,23 +235,7 @@ impl Voyage {
             return Ok(());
         }
         self.summary.checks += 1;
-        for (tenant, ledger) in &self.tenants {
-            let question = Question { pipeline: &self.process.pipeline, tenant, range_ms };
-            let found = question.records().map_err(|error| format!("tenant {tenant}: {error}"))?;
-            let mut traces: Vec<[u8; 16]> = Vec::new();
-            for record in &found {
-                if let Record::Span(trace_id, _) = record {
-                    traces.push(*trace_id);
-                }
-            }
-            ledger.check(found).map_err(|error| format!("tenant {tenant}: {error}"))?;
-            for _ in 0..TRACES_CHECKED.min(traces.len() as u64) {
-                let trace_id = traces[index(self.random.below(traces.len() as u64))];
-                check_trace(&question, ledger, trace_id)?;
-            }
-        }
-        let quarantined = self.process.pipeline.store.quarantined();
-        if quarantined.is_empty() { Ok(()) } else { Err(format!("something is damaged: {quarantined:?}")) }
+        compare(&self.process.pipeline, &self.tenants, range_ms, &self.random)
     }
 
     async fn begin_trouble(&mut self) -> Result<(), String> {
@@ -320,7 +324,7 @@ impl Voyage {
             if self.owed.is_empty() {
                 return Ok(());
             }
-            self.work("maintenance", |store| store.maintain().map(drop))?;
+            self.maintain()?;
         }
         Err(format!("{} requests are refused for ever", self.owed.len()))
     }
@@ -340,6 +344,32 @@ impl Voyage {
         }
         self.summary
     }
+}
+
+/// Compares every answer of `pipeline` with the ledgers.
+fn compare(
+    pipeline: &Pipeline,
+    tenants: &Tenants,
+    range_ms: (i64, i64),
+    random: &SeededRandom,
+) -> Result<(), String> {
+    for (tenant, ledger) in tenants {
+        let question = Question { pipeline, tenant, range_ms };
+        let found = question.records().map_err(|error| format!("tenant {tenant}: {error}"))?;
+        let mut traces: Vec<[u8; 16]> = Vec::new();
+        for record in &found {
+            if let Record::Span(trace_id, ..) = record {
+                traces.push(*trace_id);
+            }
+        }
+        ledger.check(found).map_err(|error| format!("tenant {tenant}: {error}"))?;
+        for _ in 0..TRACES_CHECKED.min(traces.len() as u64) {
+            let trace_id = traces[index(random.below(traces.len() as u64))];
+            check_trace(&question, ledger, trace_id)?;
+        }
+    }
+    let quarantined = pipeline.store.quarantined();
+    if quarantined.is_empty() { Ok(()) } else { Err(format!("something is damaged: {quarantined:?}")) }
 }
 
 /// A trace fetched by id has each acknowledged span once.
