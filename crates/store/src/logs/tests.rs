@@ -24,6 +24,32 @@ fn batch() -> LogBatch {
 }
 
 #[test]
+fn records_with_other_texts_have_other_hashes() {
+    type Record = (&'static str, &'static [(&'static str, &'static str)]);
+    let records: [Record; 8] = [
+        ("a", &[]),
+        ("ak", &[]),
+        ("a", &[("k", "v")]),
+        ("a", &[("v", "k")]),
+        ("ak", &[("v", "")]),
+        ("a", &[("k", "v"), ("k", "v")]),
+        ("a", &[("k", "v"), ("x", "y")]),
+        ("a", &[("x", "y"), ("k", "v")]),
+    ];
+    let hash = |(line, metadata): Record, before: &str| {
+        let mut batch = LogBatch { arena: before.into(), ..LogBatch::default() };
+        batch.push_stream(Labels::empty());
+        batch.push_entry(1, line, metadata.iter().copied(), (TraceId::default(), SpanId::default()));
+        write::hash(&batch, &batch.entries[0])
+    };
+    for (at, one) in records.into_iter().enumerate() {
+        for (other_at, other) in records.into_iter().enumerate() {
+            assert_eq!(hash(one, "") == hash(other, "before"), at == other_at, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
 fn the_payload_is_the_batch() {
     let batch = batch();
     let mut payload = Vec::new();
