@@ -32,6 +32,8 @@ const SPREAD: usize = 2_654_435_761;
 /// Templates with words are not looked for when more than one in so many pieces of the sample is in a rare one.
 const RARE_SHARE: usize = 4;
 
+/// A lesson holds for a block when at most so many pieces of a lot are strange to it.
+const STRANGE_PIECES_MAX: usize = 8;
 /// Lessons that are kept.
 const LESSONS_MAX: usize = 8;
 /// All pieces of a block, in the units of shares.
@@ -256,7 +258,7 @@ impl Sorter<'_, '_> {
             let template = follow(wide, true).and_then(|code| wide.templates.get(code as usize));
             template.is_none_or(|(_, share)| share * LOT_PIECES < ALL)
         });
-        strange.take(LOT_PIECES / LOT_KNOWN_SHARE + 1).count() * LOT_KNOWN_SHARE <= LOT_PIECES
+        strange.take(STRANGE_PIECES_MAX + 1).count() <= STRANGE_PIECES_MAX
     }
 
     fn pieces_of_sample(&self) -> usize {
