@@ -4,6 +4,10 @@
 //! is compiled by both, so it names only the crates that hold parsers.
 
 use language::{logql, promql, traceql};
+use store::column::line_filter::LineFilterBuilder;
+use store::column::segment::{SegmentReader, SegmentWriter};
+use store::column::template::{Learned, Needle, RowIds, Verdict};
+use store::column::text::{TextColumn, write_lines};
 use store::signal::Signal;
 use wire::otlp::{DeltaState, Format, MetricsTranslation};
 use wire::prometheus::{Exposition, ExpositionOptions};
@@ -32,6 +36,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("log_block", log_block),
     ("span_block", span_block),
     ("metric_block", metric_block),
+    ("log_lines", log_lines),
 ];
 
 /// Most bytes that a fuzzed body may unpack into.
@@ -226,4 +231,64 @@ pub fn span_block(data: &[u8]) {
 /// A WAL record of metrics.
 pub fn metric_block(data: &[u8]) {
     let _ = store::metrics::Metrics::decode(data);
+}
+
+/// So many lines are enough for a block to learn what lines look like; they are made of at most so many bytes.
+const LEARNABLE_LINES: usize = 4096;
+const LEARNABLE_BYTES: usize = 512;
+/// Time of the records, 2026-11-21T17:00:12.345Z in Unix nanoseconds.
+const LINES_NS: i64 = 1_795_280_412_345_000_000;
+
+/// Lines become a column and come back, and a search for a part of one finds it. The first byte chooses whether there are so
+/// many that they teach what lines look like; a zero byte ends a line. 32 hex digits in front of all are the trace id.
+///
+/// # Panics
+/// When a line comes back changed, or is not found.
+pub fn log_lines(data: &[u8]) {
+    let (many, rest) = choose(data);
+    let rest = if many { &rest[..rest.len().min(LEARNABLE_BYTES)] } else { rest };
+    let hex = |digits: &&[u8; 32]| digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    let ids = RowIds { trace: rest.first_chunk().filter(hex).copied(), span: None, ts_ns: Some(LINES_NS) };
+    let given: Vec<&[u8]> = rest.split(|byte| *byte == 0).collect();
+    let count = if many { LEARNABLE_LINES.max(given.len()) } else { given.len() };
+    let lines: Vec<&[u8]> = given.iter().copied().cycle().take(count).collect();
+    let mut learned = Learned::default();
+    for from in [0, given.len() / 2] {
+        come_back(&lines[from..], &ids, given.len(), &mut learned);
+    }
+}
+
+/// Writes and reads `lines`, of which the first `distinct` are all that there are.
+fn come_back(lines: &[&[u8]], ids: &RowIds, distinct: usize, learned: &mut Learned) {
+    let mut writer = SegmentWriter::new();
+    let mut filter = LineFilterBuilder::new(1 << 16);
+    write_lines(&mut writer, lines, &vec![*ids; lines.len()], &mut filter, learned);
+    let filter = filter.finish(1 << 16);
+    let column = SegmentReader::open(&writer.finish())
+        .and_then(|mut reader| TextColumn::read(&mut reader, lines.len()));
+    assert!(column.is_ok(), "a column that was just written is damaged");
+    let Ok(column) = column else { return };
+    let known = |run: &[u8]| ids.trace.is_some_and(|trace| trace == run);
+    let mut out = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        out.clear();
+        column.append(at, ids, &mut out);
+        assert_eq!(out.escape_ascii().to_string(), line.escape_ascii().to_string(), "line {at}");
+        if at >= distinct {
+            continue;
+        }
+        let len = line.len();
+        let needles = [&line[..], &line[len / 3..], &line[len / 4..len - len / 5]];
+        for needle in needles.into_iter().filter(|needle| !needle.is_empty()) {
+            assert!(filter.may_contain(needle, known), "the filter lost {}", needle.escape_ascii());
+            if let Some(templates) = column.templates() {
+                let verdicts = templates.verdicts(&Needle::new(needle));
+                assert!(
+                    templates.judge(at, &verdicts) != Verdict::Never,
+                    "no verdict for {}",
+                    needle.escape_ascii()
+                );
+            }
+        }
+    }
 }
