@@ -158,8 +158,10 @@ impl Source<Changes> {
             }
         }
         all.extend(view.memories.iter().flat_map(|memory| memory.all()));
+        // First of all each id once: a resend may say another time.
+        let mut all = distinct(all);
         all.retain(|change| range.contains(&change.ts_ns));
-        let changes = distinct(all).into_iter().map(Arc::unwrap_or_clone).collect();
+        let changes = all.into_iter().map(Arc::unwrap_or_clone).collect();
         Ok((changes, view.completeness))
     }
 }

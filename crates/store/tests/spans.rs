@@ -257,7 +257,8 @@ fn check_operations(store: &Store, spans: &[Span]) {
             Value::Str(name) if key == "service.name" => Some(name.clone()),
             _ => None,
         };
-        let service = span.resource.iter().find_map(name).unwrap_or_else(|| UNKNOWN_SERVICE.to_owned());
+        let service = span.resource.iter().find_map(name).filter(|name| !name.is_empty());
+        let service = service.unwrap_or_else(|| UNKNOWN_SERVICE.to_owned());
         Operation { service, name: span.name.clone(), kind: SpanKind::from_otlp(span.kind) }
     };
     // A span that was sent again may call itself something else.

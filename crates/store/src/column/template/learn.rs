@@ -14,6 +14,9 @@ use super::{RowIds, SPAN, TIME, TRACE};
 const SAME_MIN: u32 = 8;
 /// Longer pieces are not learned from.
 const PIECE_BYTES_MAX: usize = 2 << 10;
+/// A tree takes no more templates when it has so many nodes, or they so many bytes: a lesson is kept for long.
+const NODES_MAX: usize = 4096;
+const KEYS_BYTES_MAX: usize = 256 << 10;
 
 /// A fragment that was found behind another, or at the start.
 #[derive(Debug)]
@@ -145,17 +148,22 @@ impl Learner {
         self.shapes.get(shape as usize).map_or(0, |shape| shape.pieces)
     }
 
-    /// The tree of all templates that at least `pieces_min` pieces had. `add` is given each template's key and
-    /// pieces, and returns its number.
+    /// The tree of the templates that at least `pieces_min` pieces had, the commonest first, as many as there is room for.
+    /// `add` is given each template's key and pieces, and returns its number.
     pub(super) fn trie(&self, pieces_min: u32, mut add: impl FnMut(&[u8], u32) -> u32) -> Trie {
-        let mut trie = Trie::default();
-        let mut key = Vec::new();
-        for shape in self.shapes.iter().filter(|shape| shape.pieces >= pieces_min) {
+        let mut shapes: Vec<&Shape> = self.shapes.iter().filter(|shape| shape.pieces >= pieces_min).collect();
+        shapes.sort_by_key(|shape| std::cmp::Reverse(shape.pieces));
+        let (mut trie, mut key, mut bytes) = (Trie::default(), Vec::new(), 0);
+        for shape in shapes {
             let parts = self.parts(shape);
             key.clear();
             for part in &parts {
                 let (Expected::Text(text) | Expected::Slot(text)) = part;
                 key.extend_from_slice(text);
+            }
+            bytes += key.len();
+            if trie.len() >= NODES_MAX || bytes > KEYS_BYTES_MAX {
+                break;
             }
             trie.add(parts.into_iter(), add(&key, shape.pieces));
         }
@@ -182,5 +190,28 @@ impl Learner {
             }
         }
         parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_bounded_whatever_the_lines_are() {
+        let (mut learner, mut tokenizer) = (Learner::new(true), Tokenizer::default());
+        for at in 0..2000_usize {
+            let piece = (0..200).map(|word| [" ", ",", ";", "="][(at >> (word % 11)) % 4].to_owned() + "w");
+            learner.add(&mut tokenizer, piece.collect::<String>().as_bytes(), &RowIds::default());
+        }
+        let mut keys = 0;
+        let trie = learner.trie(1, |key, _| {
+            keys += key.len();
+            0
+        });
+        assert!(learner.shapes() > 1000, "{} shapes", learner.shapes());
+        // The last template may begin below the limit.
+        assert!(trie.len() < NODES_MAX + 1000, "{} nodes", trie.len());
+        assert!(keys <= KEYS_BYTES_MAX, "{keys} bytes");
     }
 }

@@ -111,6 +111,11 @@ impl Trie {
         self.nodes.get(*next)
     }
 
+    /// Nodes.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Adds a template as the texts and fragments that it is made of.
     pub(super) fn add<'p>(&mut self, parts: impl Iterator<Item = Expected<'p>>, template: u32) {
         if self.nodes.is_empty() {
