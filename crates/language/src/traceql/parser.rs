@@ -370,7 +370,9 @@ impl Parser<'_> {
 
     fn field_primary(&mut self) -> Result<FieldExpr, ParseError> {
         let negative = self.is_op("-");
-        if let Some(number) = self.literal_number() {
+        // A whole zero has no sign to keep, so that one before it stays an operator.
+        let zero = matches!(self.tokens.get(self.at + 1), Some(next) if matches!(next.token, Token::Int(0) | Token::Duration(0)));
+        if let Some(number) = if negative && zero { None } else { self.literal_number() } {
             return if negative { self.negated_power(number) } else { Ok(FieldExpr::Static(number)) };
         }
         let at = At(self.offset());

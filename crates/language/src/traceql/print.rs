@@ -148,8 +148,10 @@ impl Display for FieldExpr {
                 f.write_str(if *op == UnaryOp::Not { "!" } else { "-" })?;
                 let parens = match &**expr {
                     Self::Binary { op, .. } => op.power() <= UNARY_POWER,
+                    Self::Field(_)
+                    | Self::Unary { .. }
+                    | Self::Static(Static::Int(0) | Static::Duration(0)) => false,
                     Self::Static(value) => *op == UnaryOp::Neg && !negative(value),
-                    Self::Field(_) | Self::Unary { .. } => false,
                 };
                 wrapped(f, parens, expr)
             }
