@@ -6,6 +6,7 @@
 
 pub mod attrs;
 pub mod bloom;
+mod distinct;
 pub mod ids;
 pub mod ints;
 pub mod line_filter;

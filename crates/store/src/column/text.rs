@@ -1,11 +1,12 @@
 //! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
 
+use super::distinct::Distinct;
 use super::ints::{read_ints, read_u32s, write_ints, write_repeated, write_u32s};
 use super::line_filter::LineFilterBuilder;
 use super::number::Number;
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{self, Learned, RowIds, TemplateColumn, Templates};
-use super::{Decoded, KeyMap};
+use super::Decoded;
 use crate::error::Damage;
 
 const CONSTANT: u64 = 0;
@@ -277,23 +278,21 @@ struct Dictionary<'a> {
 impl<'a> Dictionary<'a> {
     /// `None` when there are more than `distinct_max` values.
     fn find(values: &[&'a [u8]], distinct_max: usize) -> Option<Self> {
-        let mut known: KeyMap<&[u8], u32> = KeyMap::default();
         let roots = SAMPLE_ROOTS * values.len().isqrt();
-        let mut found = Self { values: Vec::new(), codes: Vec::with_capacity(values.len()) };
-        for (at, value) in values.iter().enumerate() {
-            let next = u32::try_from(found.values.len()).ok()?;
-            let code = *known.entry(value).or_insert(next);
-            if code == next {
-                found.values.push(value);
-                let hopeless = at == SAMPLE_VALUES && found.values.len() * 10 > SAMPLE_VALUES * 9
-                    || at == roots && found.values.len() > at;
-                if found.values.len() > distinct_max || hopeless {
-                    return None;
-                }
+        let (mut distinct, mut count) = (Distinct::new(values.len()), 0);
+        let mut codes: Vec<u32> = Vec::with_capacity(values.len());
+        let pays = distinct.number(values, |code| {
+            let at = codes.len();
+            codes.push(code);
+            if code as usize != count {
+                return true;
             }
-            found.codes.push(code);
-        }
-        Some(found)
+            count += 1;
+            let hopeless =
+                at == SAMPLE_VALUES && count * 10 > SAMPLE_VALUES * 9 || at == roots && count > at;
+            count <= distinct_max && !hopeless
+        });
+        pays.then_some(Self { values: distinct.texts, codes })
     }
 
     /// What `count` of the values take, roughly: their codes, and their share of the texts, which zstd makes about half

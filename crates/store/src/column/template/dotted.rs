@@ -9,7 +9,7 @@ pub(super) const FRACTION_DIGITS_MAX: usize = 9;
 /// Longest last run, so that it is cut into digits and letters wherever it is cut.
 const RUN_BYTES_MAX: usize = 32;
 /// Most digits of one of an address' four numbers.
-const OCTET_DIGITS_MAX: usize = 3;
+const OCTET_DIGITS_MAX: u32 = 3;
 
 /// A value found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,18 +80,32 @@ fn unit(after: &[u8]) -> Option<usize> {
     fits.then_some(len)
 }
 
+/// The number of an address that `text` begins with, in its canonical form, and its digits.
+fn octet_of(text: [u8; 4]) -> Option<(u32, usize)> {
+    let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
+    let over_nine = ((digits & 0x7f7f_7f7f) + 0x7676_7676 | digits) & 0x8080_8080;
+    let len = over_nine.trailing_zeros() / 8;
+    if !(1..=OCTET_DIGITS_MAX).contains(&len) || len > 1 && digits & 0xff == 0 {
+        return None;
+    }
+    // The last digit goes to the highest byte, zeros come before the first.
+    let [_, hundreds, tens, ones] = (digits << (8 * (4 - len))).to_le_bytes().map(u32::from);
+    let value = hundreds * 100 + tens * 10 + ones;
+    (value < 256).then_some((value, len as usize))
+}
+
 /// The address at `start`; a dot with a digit or a letter behind it means that it is none.
 fn address(text: &[u8], start: usize) -> Option<Found> {
     let (mut at, mut address) = (start, 0);
     for octet in 0..4 {
         let rest = text.get(at..)?;
         let rest = if octet == 0 { rest } else { rest.strip_prefix(b".")? };
-        let number = rest.get(..digits(rest))?;
-        if number.is_empty() || number.len() > OCTET_DIGITS_MAX || !is_canonical(number) {
-            return None;
-        }
-        address = address << 8 | u32::try_from(value(number)).ok().filter(|value| *value < 256)?;
-        at += number.len() + usize::from(octet > 0);
+        let (number, len) = match rest.first_chunk() {
+            Some(four) => octet_of(*four)?,
+            None => octet_of(std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)))?,
+        };
+        address = address << 8 | number;
+        at += len + usize::from(octet > 0);
     }
     let ends = match text.get(at) {
         Some(b'.') => text.get(at + 1).is_none_or(|byte| !is_run_byte(*byte)),

@@ -7,7 +7,7 @@
 
 use super::super::KeyMap;
 use super::tokens::{Tokenizer, is_run_byte};
-use super::trie::{Expected, Trie};
+use super::trie::{Builder, Expected, Trie};
 use super::{RowIds, SPAN, TIME, TRACE};
 
 /// A run of which so many pieces have the same text is taken for constant.
@@ -153,7 +153,7 @@ impl Learner {
     pub(super) fn trie(&self, pieces_min: u32, mut add: impl FnMut(&[u8], u32) -> u32) -> Trie {
         let mut shapes: Vec<&Shape> = self.shapes.iter().filter(|shape| shape.pieces >= pieces_min).collect();
         shapes.sort_by_key(|shape| std::cmp::Reverse(shape.pieces));
-        let (mut trie, mut key, mut bytes) = (Trie::default(), Vec::new(), 0);
+        let (mut trie, mut key, mut bytes) = (Builder::default(), Vec::new(), 0);
         for shape in shapes {
             let parts = self.parts(shape);
             key.clear();
@@ -167,7 +167,7 @@ impl Learner {
             }
             trie.add(parts.into_iter(), add(&key, shape.pieces));
         }
-        trie
+        trie.finish()
     }
 
     /// What a template is made of, with the runs that stay in it as text.

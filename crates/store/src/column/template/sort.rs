@@ -209,9 +209,9 @@ struct Sorter<'s, 'a> {
     tokenizer: Tokenizer,
 }
 
-impl Sorter<'_, '_> {
-    fn ids_of(&self, row: u32) -> RowIds {
-        self.ids.get(row as usize).copied().unwrap_or_default()
+impl<'s> Sorter<'s, '_> {
+    fn ids_of(&self, row: u32) -> &'s RowIds {
+        self.ids.get(row as usize).unwrap_or(const { &RowIds::NONE })
     }
 
     /// The lesson that holds for these pieces, known or new.
@@ -250,7 +250,7 @@ impl Sorter<'_, '_> {
         let strange = (0..LOT_PIECES).filter(|at| {
             let Some((piece, row)) = self.pieces.get(self.spread(*at)) else { return false };
             let ids = self.ids_of(*row);
-            let mut follow = |known: &Known, wide| self.tokenizer.follow(piece, &known.trie, wide, &ids);
+            let mut follow = |known: &Known, wide| self.tokenizer.follow(piece, &known.trie, wide, ids);
             if *with_words && follow(narrow, false).is_some() {
                 return false;
             }
@@ -278,7 +278,7 @@ impl Sorter<'_, '_> {
             for at in lot {
                 let Some((piece, row)) = self.pieces.get(*at) else { continue };
                 let ids = self.ids_of(*row);
-                looked_at.push((*at, learner.add(&mut self.tokenizer, piece, &ids)));
+                looked_at.push((*at, learner.add(&mut self.tokenizer, piece, ids)));
             }
             let new = learner.shapes() - before;
             if new * LOT_KNOWN_SHARE <= lot.len() || number > 0 && new * 2 > lot.len() {
@@ -292,11 +292,11 @@ impl Sorter<'_, '_> {
         for (at, (piece, row)) in self.pieces.iter().enumerate() {
             let ids = self.ids_of(*row);
             let tokenizer = &mut self.tokenizer;
-            if let Some(code) = tokenizer.follow(piece, &lesson.narrow.trie, false, &ids) {
+            if let Some(code) = tokenizer.follow(piece, &lesson.narrow.trie, false, ids) {
                 narrow.push(code, at, &tokenizer.vars);
-            } else if let Some(code) = tokenizer.follow(piece, &lesson.wide.trie, true, &ids) {
+            } else if let Some(code) = tokenizer.follow(piece, &lesson.wide.trie, true, ids) {
                 wide.push(code, at, &tokenizer.vars);
-            } else if tokenizer.cut(piece, false, &ids) {
+            } else if tokenizer.cut(piece, false, ids) {
                 narrow.take(&tokenizer.key, at, &tokenizer.vars);
             }
         }
@@ -311,9 +311,9 @@ impl Sorter<'_, '_> {
             }
             let ids = self.ids_of(*row);
             let tokenizer = &mut self.tokenizer;
-            if let Some(code) = tokenizer.follow(piece, &lesson.wide.trie, true, &ids) {
+            if let Some(code) = tokenizer.follow(piece, &lesson.wide.trie, true, ids) {
                 wide.push(code, at, &tokenizer.vars);
-            } else if tokenizer.cut(piece, true, &ids) {
+            } else if tokenizer.cut(piece, true, ids) {
                 wide.take(&tokenizer.key, at, &tokenizer.vars);
             }
         }

@@ -91,7 +91,7 @@ fn the_ids_of_the_row_are_not_stored_again() {
 fn in_zone(ts_ns: i64, at: u32) -> (String, String) {
     let row = RowIds::new(TraceId::default(), SpanId::default(), ts_ns);
     let mut stamp = Vec::new();
-    let found = super::time::read(b"2026-11-21T17:00:12.345", 1_795_280_412_345_000_000);
+    let found = super::time::Times::default().read(b"2026-11-21T17:00:12.345", 1_795_280_412_345_000_000);
     if let Some(found) = found {
         found.stamp.write(row.ts_ns.unwrap_or(0), i64::from(at % 7) * 13, &mut stamp);
     }

@@ -58,10 +58,21 @@ fn is(text: &[u8], at: usize, byte: u8) -> bool {
     text.get(at) == Some(&byte)
 }
 
+/// The bytes of `bytes` that are over 9 have their highest bit set here.
+fn over_nine(bytes: u64) -> u64 {
+    ((bytes & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676 | bytes) & 0x8080_8080_8080_8080
+}
+
 /// Seconds since midnight of `17:00:12` at `at`.
 fn clock(text: &[u8], at: usize) -> Option<i64> {
-    let (hour, minute, second) = (two(text, at, 23)?, two(text, at + 3, 59)?, two(text, at + 6, 59)?);
-    (is(text, at + 2, b':') && is(text, at + 5, b':')).then_some((hour * 60 + minute) * 60 + second)
+    const COLONS: u64 = 0x0000_ff00_00ff_0000;
+    let digits = u64::from_le_bytes(*text.get(at..)?.first_chunk()?) ^ u64::from_le_bytes(*b"00:00:00");
+    if over_nine(digits) | digits & COLONS != 0 {
+        return None;
+    }
+    let pairs = (digits * 10 + (digits >> 8)).to_le_bytes();
+    let [hour, minute, second] = [pairs[0], pairs[3], pairs[6]].map(i64::from);
+    (hour < 24 && minute < 60 && second < 60).then_some((hour * 60 + minute) * 60 + second)
 }
 
 fn is_leap(year: i64) -> bool {
@@ -95,15 +106,17 @@ fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month, of_year - (153 * from_march + 2) / 5 + 1)
 }
 
-/// Seconds since 1970 of a date and a time of day, when there is such a date.
-fn seconds((year, month, day): (i64, i64, i64), of_day: i64) -> Option<i64> {
+/// Seconds since 1970 of a date, when there is such a date.
+fn seconds(year: i64, month: i64, day: i64) -> Option<i64> {
     let valid = month >= 1 && day >= 1 && day <= days_of_month(year, month);
-    valid.then(|| days(year, month, day) * DAY_S + of_day)
+    valid.then(|| days(year, month, day) * DAY_S)
 }
 
 /// `digits` as a power of ten.
 fn units(digits: u8) -> i64 {
-    10_i64.pow(u32::from(digits.min(9)))
+    const UNITS: [i64; 10] =
+        [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+    UNITS[usize::from(digits.min(9))]
 }
 
 /// The record's time in units of a fraction of `digits`.
@@ -116,47 +129,89 @@ pub(super) fn year_of(ts_ns: i64) -> i64 {
     date(ts_ns.div_euclid(DAY_S * 1_000_000_000)).0
 }
 
-/// The time at the start of `text`, if one is there that is near `ts_ns`. It is a whole one: a delimiter or a `Z`
-/// follows.
-pub(super) fn read(text: &[u8], ts_ns: i64) -> Option<Found> {
-    let year_at = |at: usize| Some(two(text, at, 99)? * 100 + two(text, at + 2, 99)?);
-    let record_s = ts_ns.div_euclid(1_000_000_000);
-    let (layout, between, len, line_s) = match text.get(4).zip(text.get(2)) {
-        Some((b'-', _)) if is(text, 7, b'-') => {
-            let between = *text.get(10).filter(|byte| matches!(byte, b'T' | b' '))?;
-            let date = (year_at(0)?, two(text, 5, 12)?, two(text, 8, 31)?);
-            (Layout::Date, between, 19, seconds(date, clock(text, 11)?)?)
-        }
-        Some((_, b'/')) if is(text, 6, b'/') && is(text, 11, b':') => {
-            let name = text.get(3..6)?;
-            let month = (1..).zip(MONTHS).find(|(_, month)| *month == name)?.0;
-            let date = (year_at(7)?, month, two(text, 0, 31)?);
-            (Layout::Common, 0, 20, seconds(date, clock(text, 12)?)?)
-        }
-        Some((b' ', _)) => {
-            let date = (year_of(ts_ns), two(text, 0, 12)?, two(text, 2, 31)?);
-            (Layout::Klog, 0, 13, seconds(date, clock(text, 5)?)?)
-        }
-        Some((_, b':')) => {
-            let of_day = clock(text, 0)?;
-            let apart = (of_day - record_s.rem_euclid(DAY_S) + DAY_S / 2).rem_euclid(DAY_S) - DAY_S / 2;
-            (Layout::Clock, 0, 8, record_s + apart)
-        }
-        _ => return None,
-    };
-    let (point, digits, fraction) = fraction(text.get(len..)?)?;
-    let len = len + if digits > 0 { 1 + usize::from(digits) } else { 0 };
-    let whole = match text.get(len) {
-        Some(b'Z') => text.get(len + 1).is_none_or(|byte| !is_run_byte(*byte)),
-        Some(byte) => !is_run_byte(*byte),
-        None => true,
-    };
-    if !whole || (line_s - record_s).abs() > APART_S_MAX {
-        return None;
+/// Reads times; remembers the last date, for that of the next line is mostly the same.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// `2026-11-21`, and its seconds since 1970.
+    date: ([u8; 10], i64),
+    /// `21/Nov/2026`.
+    common: ([u8; 11], i64),
+    /// The seconds at which a record's day begins, and its year.
+    record: (i64, i64),
+}
+
+/// The seconds of the date at the start of `text`; `last` has the last one that was there.
+fn date_at<const N: usize>(
+    text: &[u8],
+    last: &mut ([u8; N], i64),
+    read: impl Fn(&[u8; N]) -> Option<i64>,
+) -> Option<i64> {
+    let text = text.first_chunk()?;
+    if last.0 != *text {
+        *last = (*text, read(text)?);
     }
-    let line = line_s.checked_mul(units(digits))?.checked_add(fraction)?;
-    let apart = line.checked_sub(record_units(ts_ns, digits))?;
-    Some(Found { stamp: Stamp { layout, between, point, digits }, len, apart })
+    Some(last.1)
+}
+
+/// The year that four digits write.
+fn year(text: &[u8], at: usize) -> Option<i64> {
+    Some(two(text, at, 99)? * 100 + two(text, at + 2, 99)?)
+}
+
+impl Times {
+    /// The time at the start of `text`, if one is there that is near `ts_ns`. It is a whole one: a delimiter or a `Z`
+    /// follows.
+    pub(super) fn read(&mut self, text: &[u8], ts_ns: i64) -> Option<Found> {
+        let record_s = ts_ns.div_euclid(1_000_000_000);
+        let (layout, between, len, line_s) = match text.get(4).zip(text.get(2)) {
+            Some((b'-', _)) if is(text, 7, b'-') => {
+                let between = *text.get(10).filter(|byte| matches!(byte, b'T' | b' '))?;
+                let date_s = date_at(text, &mut self.date, |text| {
+                    seconds(year(text, 0)?, two(text, 5, 12)?, two(text, 8, 31)?)
+                })?;
+                (Layout::Date, between, 19, date_s + clock(text, 11)?)
+            }
+            Some((_, b'/')) if is(text, 6, b'/') && is(text, 11, b':') => {
+                let date_s = date_at(text, &mut self.common, |text| {
+                    let month = (1..).zip(MONTHS).find(|(_, month)| **month == text[3..6])?.0;
+                    seconds(year(text, 7)?, month, two(text, 0, 31)?)
+                })?;
+                (Layout::Common, 0, 20, date_s + clock(text, 12)?)
+            }
+            Some((b' ', _)) => {
+                let (month, day) = (two(text, 0, 12)?, two(text, 2, 31)?);
+                (Layout::Klog, 0, 13, seconds(self.year_of(record_s), month, day)? + clock(text, 5)?)
+            }
+            Some((_, b':')) => {
+                let of_day = clock(text, 0)?;
+                let apart = (of_day - record_s.rem_euclid(DAY_S) + DAY_S / 2).rem_euclid(DAY_S) - DAY_S / 2;
+                (Layout::Clock, 0, 8, record_s + apart)
+            }
+            _ => return None,
+        };
+        let (point, digits, fraction) = fraction(text.get(len..)?)?;
+        let len = len + if digits > 0 { 1 + usize::from(digits) } else { 0 };
+        let whole = match text.get(len) {
+            Some(b'Z') => text.get(len + 1).is_none_or(|byte| !is_run_byte(*byte)),
+            Some(byte) => !is_run_byte(*byte),
+            None => true,
+        };
+        if !whole || (line_s - record_s).abs() > APART_S_MAX {
+            return None;
+        }
+        let line = line_s.checked_mul(units(digits))?.checked_add(fraction)?;
+        let apart = line.checked_sub(record_units(ts_ns, digits))?;
+        Some(Found { stamp: Stamp { layout, between, point, digits }, len, apart })
+    }
+
+    /// The year of a record.
+    fn year_of(&mut self, record_s: i64) -> i64 {
+        if !(0..DAY_S).contains(&(record_s - self.record.0)) || self.record.1 == 0 {
+            let days = record_s.div_euclid(DAY_S);
+            self.record = (days * DAY_S, date(days).0);
+        }
+        self.record.1
+    }
 }
 
 /// The point, digits and value of a fraction of a second, if there is one; `None` when it has too many digits.
@@ -290,8 +345,8 @@ mod tests {
     /// 2026-11-21T17:00:12.345678901Z
     const TS_NS: i64 = 1_795_280_412_345_678_901;
 
-    fn check(text: &str, expected: Option<(usize, i64)>) {
-        let found = read(text.as_bytes(), TS_NS);
+    fn check(times: &mut Times, text: &str, expected: Option<(usize, i64)>) {
+        let found = times.read(text.as_bytes(), TS_NS);
         assert_eq!(found.map(|found| (found.len, found.apart)), expected, "{text}");
         if let Some(Found { stamp, len, apart }) = found {
             assert_eq!(Stamp::from_bytes(stamp.to_bytes()), Some(stamp));
@@ -303,33 +358,35 @@ mod tests {
 
     #[test]
     fn times_near_the_record_are_found() {
-        check("2026-11-21T17:00:12.345Z rest", Some((23, 0)));
-        check("2026-11-21T17:00:12.345678901Z", Some((29, 0)));
-        check("2026-11-21 17:00:11,344 INFO", Some((23, -1001)));
-        check("2026-11-21T18:00:12+01:00", Some((19, 3600)));
-        check("2026-11-22T00:00:00", Some((19, 25_188)));
-        check("21/Nov/2026:17:00:12 +0000]", Some((20, 0)));
-        check("1121 17:00:12.345670       1 x", Some((20, -8)));
-        check("17:00:13.3", Some((10, 10)));
-        check("02:00:00", Some((8, 32_388)));
-        check("17:00:12.", Some((8, 0)));
+        let mut times = Times::default();
+        check(&mut times, "2026-11-21T17:00:12.345Z rest", Some((23, 0)));
+        check(&mut times, "2026-11-21T17:00:12.345678901Z", Some((29, 0)));
+        check(&mut times, "2026-11-21 17:00:11,344 INFO", Some((23, -1001)));
+        check(&mut times, "2026-11-21T18:00:12+01:00", Some((19, 3600)));
+        check(&mut times, "2026-11-22T00:00:00", Some((19, 25_188)));
+        check(&mut times, "21/Nov/2026:17:00:12 +0000]", Some((20, 0)));
+        check(&mut times, "1121 17:00:12.345670       1 x", Some((20, -8)));
+        check(&mut times, "17:00:13.3", Some((10, 10)));
+        check(&mut times, "02:00:00", Some((8, 32_388)));
+        check(&mut times, "17:00:12.", Some((8, 0)));
     }
 
     #[test]
     fn what_would_not_come_back_is_left_alone() {
-        check("2025-11-21T17:00:12Z", None);
-        check("2026-11-31T17:00:12Z", None);
-        check("2026-02-29T17:00:12Z", None);
-        check("2026-11-21T24:00:00Z", None);
-        check("2026-11-21T17:00:60Z", None);
-        check("2026-11-21T17:00:12x", None);
-        check("2026-11-21T17:00:12Zulu", None);
-        check("2026-11-21T17:00:12.3456789012", None);
-        check("2026-11-21_17:00:12", None);
-        check("2026-11-21T17:00:1", None);
-        check("21/nov/2026:17:00:12", None);
-        check("17:00", None);
-        check("", None);
+        let mut times = Times::default();
+        check(&mut times, "2025-11-21T17:00:12Z", None);
+        check(&mut times, "2026-11-31T17:00:12Z", None);
+        check(&mut times, "2026-02-29T17:00:12Z", None);
+        check(&mut times, "2026-11-21T24:00:00Z", None);
+        check(&mut times, "2026-11-21T17:00:60Z", None);
+        check(&mut times, "2026-11-21T17:00:12x", None);
+        check(&mut times, "2026-11-21T17:00:12Zulu", None);
+        check(&mut times, "2026-11-21T17:00:12.3456789012", None);
+        check(&mut times, "2026-11-21_17:00:12", None);
+        check(&mut times, "2026-11-21T17:00:1", None);
+        check(&mut times, "21/nov/2026:17:00:12", None);
+        check(&mut times, "17:00", None);
+        check(&mut times, "", None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::super::number::{NUMBER_DIGITS_MAX, Number};
 use super::dotted::{self, Dotted};
 use super::masks::{Masks, Run, WORD_BYTES};
-use super::time;
+use super::time::Times;
 use super::trie::{Node, Trie};
 use super::{ADDRESS, DECIMAL, DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
 use model::{SpanId, TraceId};
@@ -31,6 +31,9 @@ pub struct RowIds {
 }
 
 impl RowIds {
+    /// Of a row that has neither ids nor a time.
+    pub(super) const NONE: Self = Self { trace: None, span: None, ts_ns: None };
+
     /// The hex forms of the ids, and the time.
     #[must_use]
     pub fn new(trace: TraceId, span: SpanId, ts_ns: i64) -> Self {
@@ -39,12 +42,19 @@ impl RowIds {
     }
 }
 
+/// Lower-case hex digits, four bytes at a time; `N` is a multiple of four, and `M` twice that.
 fn hex<const N: usize, const M: usize>(bytes: [u8; N]) -> [u8; M] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    std::array::from_fn(|at| {
-        let byte = bytes.get(at / 2).copied().unwrap_or(0);
-        DIGITS[usize::from(if at % 2 == 0 { byte >> 4 } else { byte & 15 })]
-    })
+    let mut hex = [0; M];
+    for (digits, four) in hex.as_chunks_mut::<8>().0.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        let four = u64::from(u32::from_be_bytes(*four));
+        let twos = (four | four << 16) & 0x0000_ffff_0000_ffff;
+        let ones = (twos | twos << 8) & 0x00ff_00ff_00ff_00ff;
+        let nibbles = (ones | ones << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        // Six more make a nibble over nine one of 16 or more.
+        let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+        *digits = (nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes();
+    }
+    hex
 }
 
 const DELIMITER: u8 = 0;
@@ -213,6 +223,7 @@ fn push(key: &mut Vec<u8>, piece: &[u8], start: usize, end: usize) {
 #[derive(Debug, Default)]
 pub(super) struct Tokenizer {
     masks: Masks,
+    times: Times,
     /// The template of the piece.
     pub(super) key: Vec<u8>,
     /// The values of its slots.
@@ -289,17 +300,19 @@ impl Tokenizer {
             let rest = &piece[at..];
             let found = if texts { trie.text(node, rest) } else { None };
             if let Some((next, len)) = found {
-                if !node.slots.is_empty() {
+                if node.has_slots() {
                     other = Some((node, at, self.vars.len()));
                 }
                 (node, at) = (next, at + len);
                 continue;
             }
-            if rest.is_empty() && node.template.is_some() {
-                return node.template;
+            if rest.is_empty()
+                && let Some(template) = node.template()
+            {
+                return Some(template);
             }
             let next =
-                if node.slots.is_empty() { None } else { self.follow_slot(piece, at, trie, node, wide, ids) };
+                if node.has_slots() { self.follow_slot(piece, at, trie, node, wide, ids) } else { None };
             texts = next.is_some();
             (node, at) = if let Some(next) = next {
                 next
@@ -356,7 +369,7 @@ impl Tokenizer {
     /// Takes the time that begins at `start`, in `run`; returns its end.
     #[inline]
     fn time(&mut self, piece: &[u8], run: &Run, start: usize, ids: &RowIds) -> Option<usize> {
-        let found = time::read(piece.get(start..)?, ids.ts_ns?)?;
+        let found = self.times.read(piece.get(start..)?, ids.ts_ns?)?;
         push(&mut self.key, piece, run.start, start);
         self.key.push(TIME);
         self.key.extend_from_slice(&found.stamp.to_bytes());

@@ -4,51 +4,59 @@
 use wide::i8x16;
 
 /// A place in the tree, between texts and slots.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
-    /// The texts that may follow; no two begin with the same byte.
-    texts: Vec<Branch>,
-    /// The bytes that the first of them begin with.
+    /// The bytes that the first of the texts that may follow begin with; no two begin with the same.
     firsts: [u8; FIRSTS],
-    /// The fragments of a key that may follow.
-    pub(super) slots: Vec<(Box<[u8]>, usize)>,
-    /// The template of a piece that ends here.
-    pub(super) template: Option<u32>,
+    /// The first of those texts; an empty one when there is none.
+    text: Branch,
+    /// Texts that may follow, in [`Trie::branches`] from `branch` on.
+    texts: u32,
+    branch: u32,
+    /// Fragments that may follow, in [`Trie::slots`].
+    slots: (u32, u32),
+    template: u32,
 }
 
-#[derive(Debug)]
+/// No template.
+const NONE: u32 = u32::MAX;
+
+/// A text that leads to a node; its bytes stand in [`Trie::bytes`].
+#[derive(Clone, Copy, Debug, Default)]
 struct Branch {
-    first: u8,
-    /// Place in [`Trie::bytes`].
-    start: usize,
-    end: usize,
-    node: usize,
+    start: u32,
+    len: u32,
+    node: u32,
 }
 
-/// Branches that are found at once.
+/// A fragment of a key that leads to a node; its bytes stand in [`Trie::bytes`].
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    first: u8,
+    start: u32,
+    len: u32,
+    node: u32,
+}
+
+/// Branches that are found at once, and bytes that are compared at once.
 const FIRSTS: usize = 16;
 
+/// The bytes of `a` that equal those of `b`, as a set.
+#[inline]
+fn same(a: &[u8; FIRSTS], b: &[u8; FIRSTS]) -> u32 {
+    let [a, b] = [a, b].map(|bytes| i8x16::new(bytes.map(u8::cast_signed)));
+    a.simd_eq(b).to_bitmask().into()
+}
+
 impl Node {
-    #[inline]
-    fn branch(&self, first: u8) -> Option<&Branch> {
-        if let [only] = &self.texts[..] {
-            return Some(only);
-        }
-        let firsts = i8x16::new(self.firsts.map(u8::cast_signed));
-        let same = firsts.simd_eq(i8x16::splat(first.cast_signed())).to_bitmask();
-        let branch = self.texts.get(same.trailing_zeros() as usize);
-        match branch {
-            Some(branch) if branch.first == first => Some(branch),
-            _ if self.texts.len() <= FIRSTS => None,
-            _ => self.texts.iter().find(|branch| branch.first == first),
-        }
+    /// Whether a slot may follow.
+    pub(super) fn has_slots(&self) -> bool {
+        self.slots.0 < self.slots.1
     }
 
-    fn push(&mut self, branch: Branch) {
-        if let Some(first) = self.firsts.get_mut(self.texts.len()) {
-            *first = branch.first;
-        }
-        self.texts.push(branch);
+    /// The template of a piece that ends here.
+    pub(super) fn template(&self) -> Option<u32> {
+        (self.template != NONE).then_some(self.template)
     }
 }
 
@@ -58,12 +66,6 @@ pub(super) enum Expected<'p> {
     Text(&'p [u8]),
     /// The fragment of a key that a run is to have.
     Slot(&'p [u8]),
-}
-
-/// Whether `rest` begins with `text`.
-#[inline]
-fn begins_with(rest: &[u8], text: &[u8]) -> bool {
-    rest.get(..text.len()).is_some_and(|head| equal(head, text))
 }
 
 /// Whether two short texts are the same: cheaper than a call.
@@ -87,6 +89,9 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
+    branches: Vec<Branch>,
+    slots: Vec<Slot>,
+    /// [`FIRSTS`] more than the texts take.
     bytes: Vec<u8>,
 }
 
@@ -96,21 +101,71 @@ impl Trie {
         self.nodes.first()
     }
 
+    /// Nodes.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The node behind the text of `node` that `rest` begins with, and the bytes of that text.
     #[inline]
     pub(super) fn text(&self, node: &Node, rest: &[u8]) -> Option<(&Node, usize)> {
-        let branch = node.branch(*rest.first()?)?;
-        let text = self.bytes.get(branch.start..branch.end)?;
-        begins_with(rest, text).then_some((self.nodes.get(branch.node)?, text.len()))
+        let branch = if node.texts == 1 { &node.text } else { self.branch(node, *rest.first()?)? };
+        let (start, len) = (branch.start as usize, branch.len as usize);
+        let is_same = match (rest.first_chunk(), self.bytes.get(start..)?.first_chunk()) {
+            (Some(rest), Some(text)) if len <= FIRSTS => {
+                (!same(rest, text)).trailing_zeros() >= branch.len
+            }
+            _ => rest.get(..len)? == self.bytes.get(start..start + len)?,
+        };
+        if is_same { Some((self.nodes.get(branch.node as usize)?, len)) } else { None }
+    }
+
+    /// The branch of a node with any number of them but one.
+    fn branch(&self, node: &Node, first: u8) -> Option<&Branch> {
+        let branches = self.branches.get(node.branch as usize..(node.branch + node.texts) as usize)?;
+        let at = same(&node.firsts, &[first; FIRSTS]).trailing_zeros() as usize;
+        let begins = |branch: &&Branch| self.bytes.get(branch.start as usize) == Some(&first);
+        if at < FIRSTS {
+            return branches.get(at);
+        }
+        branches.get(FIRSTS..)?.iter().find(begins)
     }
 
     /// The node behind a fragment.
     #[inline]
     pub(super) fn slot(&self, node: &Node, fragment: &[u8]) -> Option<&Node> {
-        let (_, next) = node.slots.iter().find(|(known, _)| equal(known, fragment))?;
-        self.nodes.get(*next)
+        let slots = self.slots.get(node.slots.0 as usize..node.slots.1 as usize)?;
+        let first = *fragment.first()?;
+        let text = |slot: &Slot| self.bytes.get(slot.start as usize..(slot.start + slot.len) as usize);
+        let known = |slot: &&Slot| {
+            slot.first == first
+                && slot.len as usize == fragment.len()
+                && (slot.len == 1 || text(slot).is_some_and(|text| equal(text, fragment)))
+        };
+        self.nodes.get(slots.iter().find(known)?.node as usize)
     }
+}
 
+/// A tree in the making.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    nodes: Vec<Growing>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Growing {
+    texts: Vec<Branch>,
+    slots: Vec<(Box<[u8]>, u32)>,
+    template: Option<u32>,
+}
+
+fn number(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+impl Builder {
     /// Nodes.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
@@ -119,7 +174,7 @@ impl Trie {
     /// Adds a template as the texts and fragments that it is made of.
     pub(super) fn add<'p>(&mut self, parts: impl Iterator<Item = Expected<'p>>, template: u32) {
         if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
+            self.nodes.push(Growing::default());
         }
         // Texts that follow each other become one.
         let (mut at, mut text) = (0, Vec::new());
@@ -134,75 +189,107 @@ impl Trie {
             }
         }
         at = self.add_text(at, &text);
-        if let Some(node) = self.nodes.get_mut(at) {
+        if let Some(node) = self.nodes.get_mut(at as usize) {
             node.template = Some(template);
         }
     }
 
-    fn add_node(&mut self) -> usize {
-        self.nodes.push(Node::default());
-        self.nodes.len() - 1
+    /// The tree.
+    pub(super) fn finish(mut self) -> Trie {
+        let (mut nodes, mut branches, mut slots) = (Vec::with_capacity(self.len()), Vec::new(), Vec::new());
+        for node in &self.nodes {
+            let (branch, slot) = (number(branches.len()), number(slots.len()));
+            let mut firsts = [0; FIRSTS];
+            for (first, text) in firsts.iter_mut().zip(&node.texts) {
+                *first = self.first_of(text).unwrap_or(0);
+            }
+            branches.extend_from_slice(&node.texts);
+            for (fragment, to) in &node.slots {
+                let (start, len) = (number(self.bytes.len()), number(fragment.len()));
+                self.bytes.extend_from_slice(fragment);
+                slots.push(Slot { first: fragment.first().copied().unwrap_or(0), start, len, node: *to });
+            }
+            nodes.push(Node {
+                firsts,
+                text: node.texts.first().copied().unwrap_or_default(),
+                texts: number(node.texts.len()),
+                branch,
+                slots: (slot, number(slots.len())),
+                template: node.template.unwrap_or(NONE),
+            });
+        }
+        self.bytes.extend_from_slice(&[0; FIRSTS]);
+        Trie { nodes, branches, slots, bytes: self.bytes }
     }
 
-    fn add_slot(&mut self, at: usize, fragment: &[u8]) -> usize {
+    fn first_of(&self, branch: &Branch) -> Option<u8> {
+        self.bytes.get(branch.start as usize).copied()
+    }
+
+    fn add_node(&mut self) -> u32 {
+        self.nodes.push(Growing::default());
+        number(self.nodes.len() - 1)
+    }
+
+    fn add_slot(&mut self, at: u32, fragment: &[u8]) -> u32 {
         let known =
-            |node: &Node| node.slots.iter().find(|(known, _)| **known == *fragment).map(|(_, next)| *next);
-        if let Some(next) = self.nodes.get(at).and_then(known) {
+            |node: &Growing| node.slots.iter().find(|(known, _)| **known == *fragment).map(|(_, next)| *next);
+        if let Some(next) = self.nodes.get(at as usize).and_then(known) {
             return next;
         }
         let next = self.add_node();
-        if let Some(node) = self.nodes.get_mut(at) {
+        if let Some(node) = self.nodes.get_mut(at as usize) {
             node.slots.push((fragment.into(), next));
         }
         next
     }
 
-    fn add_text(&mut self, at: usize, text: &[u8]) -> usize {
+    fn add_text(&mut self, at: u32, text: &[u8]) -> u32 {
         let (mut at, mut rest) = (at, text);
         while let Some(first) = rest.first() {
-            let known = self
-                .nodes
-                .get(at)
-                .and_then(|node| node.texts.iter().position(|branch| branch.first == *first));
-            let Some(number) = known else {
-                let next = self.add_node();
-                self.branch(at, rest, next);
-                return next;
+            let known = self.nodes.get(at as usize).and_then(|node| {
+                node.texts.iter().position(|branch| self.first_of(branch) == Some(*first))
+            });
+            let Some(branch) = known else {
+                let node = self.add_node();
+                let branch = Branch { start: number(self.bytes.len()), len: number(rest.len()), node };
+                self.bytes.extend_from_slice(rest);
+                if let Some(from) = self.nodes.get_mut(at as usize) {
+                    from.texts.push(branch);
+                }
+                return node;
             };
-            let shared = self.split(at, number, rest);
+            let shared = self.split(at, branch, rest);
             rest = rest.get(shared..).unwrap_or_default();
-            at = self.nodes.get(at).and_then(|node| node.texts.get(number)).map_or(0, |branch| branch.node);
+            at = self
+                .nodes
+                .get(at as usize)
+                .and_then(|node| node.texts.get(branch))
+                .map_or(0, |branch| branch.node);
         }
         at
     }
 
-    /// Cuts branch `number` of node `at` behind the bytes that it shares with `text`; returns how many those are.
-    fn split(&mut self, at: usize, number: usize, text: &[u8]) -> usize {
-        let Some(branch) = self.nodes.get(at).and_then(|node| node.texts.get(number)) else {
+    /// Cuts branch `branch` of node `at` behind the bytes that it shares with `text`; returns how many those are.
+    fn split(&mut self, at: u32, branch: usize, text: &[u8]) -> usize {
+        let node = self.nodes.get(at as usize);
+        let Some(Branch { start, len, node }) = node.and_then(|node| node.texts.get(branch)).copied() else {
             return text.len();
         };
-        let known = self.bytes.get(branch.start..branch.end).unwrap_or_default();
+        let known = self.bytes.get(start as usize..(start + len) as usize).unwrap_or_default();
         let shared = known.iter().zip(text).take_while(|(a, b)| a == b).count();
-        if shared < known.len() {
-            let lower = Branch { first: known[shared], start: branch.start + shared, ..*branch };
+        let upper_len = number(shared);
+        if upper_len < len {
             let middle = self.add_node();
-            if let Some(node) = self.nodes.get_mut(middle) {
-                node.push(lower);
+            let lower = Branch { start: start + upper_len, len: len - upper_len, node };
+            if let Some(node) = self.nodes.get_mut(middle as usize) {
+                node.texts.push(lower);
             }
-            if let Some(branch) = self.nodes.get_mut(at).and_then(|node| node.texts.get_mut(number)) {
-                (branch.end, branch.node) = (branch.start + shared, middle);
+            if let Some(upper) = self.nodes.get_mut(at as usize).and_then(|node| node.texts.get_mut(branch)) {
+                (upper.len, upper.node) = (upper_len, middle);
             }
         }
         shared
-    }
-
-    fn branch(&mut self, from: usize, text: &[u8], to: usize) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(text);
-        let end = self.bytes.len();
-        if let (Some(node), Some(first)) = (self.nodes.get_mut(from), text.first()) {
-            node.push(Branch { first: *first, start, end, node: to });
-        }
     }
 }
 
@@ -212,25 +299,26 @@ mod tests {
 
     #[test]
     fn texts_share_what_they_have_in_common() {
-        let mut trie = Trie::default();
+        let mut trie = Builder::default();
         for (template, text) in (0..).zip(["open", "opened ", "close", "closed", ""]) {
             let slot = (template == 1).then_some(Expected::Slot(&[1]));
             trie.add([Expected::Text(text.as_bytes())].into_iter().chain(slot), template);
         }
+        let trie = trie.finish();
         let walk = |text: &str| {
             let (mut node, mut rest) = (trie.root().expect("root"), text.as_bytes());
             while let Some((next, len)) = trie.text(node, rest) {
                 (node, rest) = (next, &rest[len..]);
             }
-            (node.template, node.slots.len(), rest.len())
+            (node.template(), node.has_slots(), rest.len())
         };
-        assert_eq!(walk(""), (Some(4), 0, 0));
-        assert_eq!(walk("open"), (Some(0), 0, 0));
-        assert_eq!(walk("opened 5"), (None, 1, 1));
-        assert_eq!(walk("close"), (Some(2), 0, 0));
-        assert_eq!(walk("closed"), (Some(3), 0, 0));
-        assert_eq!(walk("closer"), (Some(2), 0, 1));
-        assert_eq!(walk("opex"), (Some(4), 0, 4));
-        assert_eq!(walk("x"), (Some(4), 0, 1));
+        assert_eq!(walk(""), (Some(4), false, 0));
+        assert_eq!(walk("open"), (Some(0), false, 0));
+        assert_eq!(walk("opened 5"), (None, true, 1));
+        assert_eq!(walk("close"), (Some(2), false, 0));
+        assert_eq!(walk("closed"), (Some(3), false, 0));
+        assert_eq!(walk("closer"), (Some(2), false, 1));
+        assert_eq!(walk("opex"), (Some(4), false, 4));
+        assert_eq!(walk("x"), (Some(4), false, 1));
     }
 }
