@@ -21,9 +21,13 @@ pub(crate) trait Entry: Send {
     fn kind(&self) -> SignalKind;
     /// Whose.
     fn tenant(&self) -> &Tenant;
-    /// Appends the WAL payload. `generation` changes whenever records written before may be unknown to a replay that
+    /// Appends the WAL payload, but for its tail. `generation` changes whenever records written before may be unknown to a replay that
     /// starts at this record's segment.
     fn log(&mut self, engine: &Engine, generation: u64, out: &mut Vec<u8>);
+    /// What of the payload follows, written from where it lies.
+    fn tail(&self) -> &[u8] {
+        &[]
+    }
     /// Makes it queryable; returns what was taken and by how many bytes memory grew.
     fn apply(self: Box<Self>, engine: &Engine) -> (Accepted, isize);
 }
@@ -47,6 +51,10 @@ impl<S: Signal> Entry for Plain<S> {
 
     fn log(&mut self, _: &Engine, _: u64, out: &mut Vec<u8>) {
         S::encode(&self.batch, out);
+    }
+
+    fn tail(&self) -> &[u8] {
+        S::tail(&self.batch)
     }
 
     fn apply(self: Box<Self>, _: &Engine) -> (Accepted, isize) {
@@ -85,11 +93,14 @@ impl Committer {
         if self.wal.is_due(queued) && self.roll().is_err() {
             tracing::warn!("the WAL segment before could not be synced");
         }
-        let mut kept = Vec::with_capacity(pending.len());
+        let mut kept: Vec<Pending> = Vec::with_capacity(pending.len());
+        // Where in the buffer the tail of each record that is kept belongs.
+        let mut ends = Vec::with_capacity(pending.len());
         for mut pending in pending {
             let start = begin_record(&mut self.group, pending.entry.kind(), pending.entry.tenant());
             pending.entry.log(engine, self.generation, &mut self.group);
-            if end_record(&mut self.group, start) {
+            if end_record(&mut self.group, start, pending.entry.tail()) {
+                ends.push(self.group.len());
                 kept.push(pending);
             } else {
                 // Labels defined by the record that was taken out are not in the log.
@@ -98,7 +109,7 @@ impl Committer {
                 let _ = pending.reply.send(Err(refusal));
             }
         }
-        match self.append(engine) {
+        match self.append(engine, &ends, &kept) {
             Ok(()) => Self::apply(engine, kept),
             Err(error) => self.refuse(engine, kept, &error),
         }
@@ -106,21 +117,27 @@ impl Committer {
         self.group.shrink_to(GROUP_BYTES_KEPT);
     }
 
-    fn append(&mut self, engine: &Engine) -> Result<(), DiskError> {
-        if self.group.is_empty() {
+    /// Writes the group: up to each of `ends` from the buffer, then the tail of that one of `kept`.
+    fn append(&mut self, engine: &Engine, ends: &[usize], kept: &[Pending]) -> Result<(), DiskError> {
+        let (mut start, mut parts) = (0, Vec::with_capacity(kept.len() * 2));
+        for (end, pending) in ends.iter().zip(kept) {
+            parts.extend([self.group.get(start..*end).unwrap_or_default(), pending.entry.tail()]);
+            start = *end;
+        }
+        let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        if bytes == 0 {
             return Ok(());
         }
-        let needed = self.disk_reserve_bytes.saturating_add(self.group.len() as u64);
-        if engine.desk.disk().free_bytes()? < needed {
+        if engine.desk.disk().free_bytes()? < self.disk_reserve_bytes.saturating_add(bytes) {
             return Err(DiskError {
                 action: "append to",
                 path: "wal".into(),
                 source: std::io::ErrorKind::StorageFull.into(),
             });
         }
-        self.wal.append(&self.group, self.sync_each)?;
-        engine.gauges.wal_bytes.add(self.group.len() as u64);
-        engine.gauges.wal_unflushed_bytes.add(i64::try_from(self.group.len()).unwrap_or(i64::MAX));
+        self.wal.append(&parts, self.sync_each)?;
+        engine.gauges.wal_bytes.add(bytes);
+        engine.gauges.wal_unflushed_bytes.add(i64::try_from(bytes).unwrap_or(i64::MAX));
         engine.gauges.wal_groups.inc();
         Ok(())
     }

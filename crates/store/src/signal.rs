@@ -57,13 +57,19 @@ pub trait Signal: Send + Sync + Sized + 'static {
     /// Where it is kept until it is sealed.
     type Memory: Memory<Batch = Self::Batch>;
 
-    /// Appends the WAL payload of `batch` to `payload`: everything that [`decode`](Self::decode) needs.
+    /// Appends the WAL payload of `batch` to `payload`, but for its [`tail`](Self::tail).
     fn encode(batch: &Self::Batch, payload: &mut Vec<u8>);
+
+    /// What of the payload stands behind what [`encode`](Self::encode) appends: large bytes that the batch has as they
+    /// are, so that nobody copies them.
+    fn tail(_batch: &Self::Batch) -> &[u8] {
+        &[]
+    }
 
     /// The batch that `payload` was made of.
     ///
     /// # Errors
-    /// When the payload is not what `encode` writes; the record is then quarantined.
+    /// When the payload is not what `encode` and `tail` make; the record is then quarantined.
     fn decode(payload: &[u8]) -> Result<Self::Batch, Damage>;
 
     /// Writes what a frozen memory part holds, one part per UTC day (at most [`PART_DAYS_MAX`](crate::part::PART_DAYS_MAX)).

@@ -40,6 +40,10 @@ impl Signal for Logs {
         wal::encode(batch, payload);
     }
 
+    fn tail(batch: &LogBatch) -> &[u8] {
+        &batch.arena
+    }
+
     fn decode(payload: &[u8]) -> Result<LogBatch, Damage> {
         wal::decode(payload)
     }

@@ -1,21 +1,22 @@
-//! The WAL payload of a log batch: the arena as it is, and the tables in varints.
+//! The WAL payload of a log batch: the tables in varints, then the arena as it is.
 
 use crate::codec::{Reader, put_bytes, put_signed, put_varint};
 use crate::error::Damage;
 use model::{Labels, LogBatch, LogEntry, LogStream, SpanId, Text, TraceId};
 
 /// Version of the payload, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version with the arena before the tables, its length before it.
+const VERSION_ARENA_FIRST: u8 = 1;
 /// Fewest bytes of a stream, an entry and a metadata pair.
 const STREAM_BYTES_MIN: usize = 2;
 const ENTRY_BYTES_MIN: usize = 5;
 const PAIR_BYTES_MIN: usize = 4;
 
-/// Appends the payload of `batch`.
+/// Appends the payload of `batch` up to the arena, which follows it.
 pub(super) fn encode(batch: &LogBatch, out: &mut Vec<u8>) {
-    out.reserve(batch.arena.len() + batch.entries.len() * 24);
+    out.reserve(batch.entries.len() * 24);
     out.push(VERSION);
-    put_bytes(out, &batch.arena);
     put_varint(out, batch.streams.len() as u64);
     for stream in &batch.streams {
         put_varint(out, stream.labels.len() as u64);
@@ -61,10 +62,12 @@ fn put_text(text: Text, out: &mut Vec<u8>) {
 pub(super) fn decode(payload: &[u8]) -> Result<LogBatch, Damage> {
     let mut reader = Reader::new(payload);
     let version = reader.u8()?;
-    if version != VERSION {
-        return Err(Damage(format!("log payload version {version} is not known")));
-    }
-    let mut batch = LogBatch { arena: reader.bytes()?.to_vec(), ..LogBatch::default() };
+    let arena = match version {
+        VERSION => None,
+        VERSION_ARENA_FIRST => Some(reader.bytes()?),
+        _ => return Err(Damage(format!("log payload version {version} is not known"))),
+    };
+    let mut batch = LogBatch::default();
     for _ in 0..reader.count(STREAM_BYTES_MIN)? {
         let pairs = reader.count(2)?;
         let labels =
@@ -78,6 +81,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<LogBatch, Damage> {
         }
         batch.streams.push(LogStream { labels, entries: first..index(batch.entries.len())? });
     }
+    batch.arena = arena.unwrap_or(reader.rest()).to_vec();
     Ok(batch)
 }
 

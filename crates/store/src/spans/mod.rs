@@ -43,6 +43,10 @@ impl Signal for Spans {
         wal::encode(batch, payload);
     }
 
+    fn tail(batch: &SpanBatch) -> &[u8] {
+        &batch.arena
+    }
+
     fn decode(payload: &[u8]) -> Result<SpanBatch, Damage> {
         wal::decode(payload)
     }

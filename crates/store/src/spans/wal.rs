@@ -1,22 +1,23 @@
-//! The WAL payload of a span batch: the arena as it is, and the tables in varints.
+//! The WAL payload of a span batch: the tables in varints, then the arena as it is.
 
-use crate::codec::{Reader, put_bytes, put_signed, put_varint};
+use crate::codec::{Reader, put_signed, put_varint};
 use crate::error::Damage;
 use model::span::{Event, Link, Resource, Scope};
 use model::{Attr, SpanBatch, SpanId, SpanKind, SpanRow, StatusCode, Text, TraceId, Value};
 use std::ops::Range;
 
 /// Version of the payload, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version with the arena before the tables, its length before it.
+const VERSION_ARENA_FIRST: u8 = 1;
 /// Fewest bytes of an attribute, and of a row of the other tables.
 const ATTR_BYTES_MIN: usize = 3;
 const ROW_BYTES_MIN: usize = 2;
 
-/// Appends the payload of `batch`.
+/// Appends the payload of `batch` up to the arena, which follows it.
 pub(super) fn encode(batch: &SpanBatch, out: &mut Vec<u8>) {
-    out.reserve(batch.arena.len() + batch.attrs.len() * 10 + batch.spans.len() * 64);
+    out.reserve(batch.attrs.len() * 10 + batch.spans.len() * 64);
     out.push(VERSION);
-    put_bytes(out, &batch.arena);
     put_varint(out, batch.attrs.len() as u64);
     for attr in &batch.attrs {
         put_attr(attr, out);
@@ -110,11 +111,12 @@ fn put_span(span: &SpanRow, out: &mut Vec<u8>) {
 pub(super) fn decode(payload: &[u8]) -> Result<SpanBatch, Damage> {
     let mut reader = Reader::new(payload);
     let version = reader.u8()?;
-    if version != VERSION {
-        return Err(Damage(format!("span payload version {version} is not known")));
-    }
+    let arena = match version {
+        VERSION => None,
+        VERSION_ARENA_FIRST => Some(reader.bytes()?),
+        _ => return Err(Damage(format!("span payload version {version} is not known"))),
+    };
     Ok(SpanBatch {
-        arena: reader.bytes()?.to_vec(),
         attrs: table(&mut reader, ATTR_BYTES_MIN, get_attr)?,
         resources: table(&mut reader, ROW_BYTES_MIN, |reader| Ok(Resource { attrs: get_range(reader)? }))?,
         scopes: table(&mut reader, ROW_BYTES_MIN, |reader| {
@@ -125,6 +127,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<SpanBatch, Damage> {
         })?,
         links: table(&mut reader, ROW_BYTES_MIN, get_link)?,
         spans: table(&mut reader, ROW_BYTES_MIN, get_span)?,
+        arena: arena.unwrap_or(reader.rest()).to_vec(),
     })
 }
 

@@ -22,7 +22,8 @@ pub struct Record<'a> {
     pub payload: &'a [u8],
 }
 
-/// Starts a record in `out`; the payload is appended next, then [`end_record`] is called with what this returned.
+/// Starts a record in `out`; the payload is appended next, but for its tail, then [`end_record`] is called with what this
+/// returned.
 pub fn begin_record(out: &mut Vec<u8>, kind: SignalKind, tenant: &Tenant) -> usize {
     let start = out.len();
     out.extend_from_slice(RECORD_MAGIC);
@@ -32,18 +33,20 @@ pub fn begin_record(out: &mut Vec<u8>, kind: SignalKind, tenant: &Tenant) -> usi
     start
 }
 
-/// Completes the record that began at `start`. `false` when it is longer than [`RECORD_BYTES_MAX`]; it is then taken
-/// out again.
+/// Completes the record that began at `start` and goes on with `tail`, which the caller writes behind it. `false` when it
+/// is longer than [`RECORD_BYTES_MAX`]; it is then taken out again.
 #[must_use]
-pub fn end_record(out: &mut Vec<u8>, start: usize) -> bool {
-    let (_, tail) = out.split_at_mut(start);
-    let (header, body) = tail.split_at_mut(RECORD_HEADER_BYTES);
-    let Some(len) = u32::try_from(body.len()).ok().filter(|len| *len as usize <= RECORD_BYTES_MAX) else {
+pub fn end_record(out: &mut Vec<u8>, start: usize, tail: &[u8]) -> bool {
+    let (_, record) = out.split_at_mut(start);
+    let (header, body) = record.split_at_mut(RECORD_HEADER_BYTES);
+    let len = u32::try_from(body.len() + tail.len()).ok();
+    let Some(len) = len.filter(|len| *len as usize <= RECORD_BYTES_MAX) else {
         out.truncate(start);
         return false;
     };
+    let crc = crc32c::crc32c_append(crc32c::crc32c(body), tail);
     header[4..8].copy_from_slice(&len.to_le_bytes());
-    header[8..12].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
+    header[8..12].copy_from_slice(&crc.to_le_bytes());
     true
 }
 

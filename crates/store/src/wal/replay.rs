@@ -111,7 +111,7 @@ mod tests {
         let mut out = Vec::new();
         let start = begin_record(&mut out, SignalKind::Logs, &Tenant::default());
         out.extend_from_slice(text.as_bytes());
-        assert!(end_record(&mut out, start));
+        assert!(end_record(&mut out, start, &[]));
         out
     }
 
@@ -121,7 +121,7 @@ mod tests {
         disk.create_dir(WAL_DIR).expect("dir");
         let mut wal = WalWriter::new(disk.clone(), 7, 1 << 20);
         for text in ["one", "two", "three"] {
-            wal.append(&record(text), true).expect("append");
+            wal.append(&[&record(text)], true).expect("append");
         }
         let mut bytes = disk.read(&segment_path(7)).expect("read");
         spoil(&mut bytes);

@@ -47,14 +47,14 @@ impl WalWriter {
         synced.map(|()| self.number)
     }
 
-    /// Appends `group` and, with `sync`, makes it durable.
+    /// Appends the parts of `group`, one after the other, and, with `sync`, makes them durable.
     ///
     /// # Errors
     /// When the disk says no: then none of the group counts, and the segment is closed.
-    pub fn append(&mut self, group: &[u8], sync: bool) -> DiskResult<()> {
+    pub fn append(&mut self, group: &[&[u8]], sync: bool) -> DiskResult<()> {
         let result = self.try_append(group, sync);
         match result {
-            Ok(()) => self.len += group.len() as u64,
+            Ok(()) => self.len += group.iter().map(|part| part.len() as u64).sum::<u64>(),
             Err(_) => self.abandon(),
         }
         result
@@ -72,13 +72,13 @@ impl WalWriter {
         Ok(())
     }
 
-    fn try_append(&mut self, group: &[u8], sync: bool) -> DiskResult<()> {
+    fn try_append(&mut self, group: &[&[u8]], sync: bool) -> DiskResult<()> {
         if self.file.is_none() {
             self.open()?;
         }
         if let Some(file) = self.file.as_mut() {
-            file.append(group)?;
             self.dirty = true;
+            group.iter().try_for_each(|part| file.append(part))?;
         }
         if sync { self.sync() } else { Ok(()) }
     }

@@ -35,7 +35,7 @@ const RARE_SHARE: usize = 4;
 /// A lesson holds for a block when at most so many pieces of a lot are strange to it.
 const STRANGE_PIECES_MAX: usize = 8;
 /// Lessons that are kept.
-const LESSONS_MAX: usize = 8;
+const LESSONS_MAX: usize = 16;
 /// All pieces of a block, in the units of shares.
 const ALL: usize = 1 << 16;
 
