@@ -91,6 +91,14 @@ impl Word {
     }
 }
 
+/// The digits that `text` begins with, when there are some but fewer than sixteen.
+#[inline]
+pub(super) fn digits(text: &[u8]) -> Option<usize> {
+    let bytes = i8x16::new(head::<VECTOR_BYTES>(text).map(u8::cast_signed));
+    let len = within(bytes, b'0', 10).trailing_ones() as usize;
+    (len > 0 && len < VECTOR_BYTES).then_some(len)
+}
+
 /// The first `N` bytes of `text`, zeros behind its end.
 #[inline]
 fn head<const N: usize>(text: &[u8]) -> [u8; N] {

@@ -2,7 +2,7 @@
 
 use super::super::number::{NUMBER_DIGITS_MAX, Number};
 use super::dotted::{self, Dotted};
-use super::masks::{Masks, Run, WORD_BYTES};
+use super::masks::{Masks, Run, WORD_BYTES, digits};
 use super::time::Times;
 use super::trie::{Node, Trie};
 use super::{ADDRESS, DECIMAL, DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
@@ -336,6 +336,11 @@ impl Tokenizer {
         wide: bool,
         ids: &RowIds,
     ) -> Option<(&'t Node, usize)> {
+        if let Some(next) = trie.number(node)
+            && let Some(end) = self.follow_number(piece, at)
+        {
+            return Some((next, end));
+        }
         let run = Run::read(piece, at)?;
         if run.end == at {
             return None;
@@ -343,6 +348,21 @@ impl Tokenizer {
         self.key.clear();
         let end = self.fragment(piece, run, wide, ids)?;
         Some((trie.slot(node, &self.key)?, end))
+    }
+
+    /// Takes the run at `at` when it has nothing but digits and is no part of a time or of a dotted value; returns its end.
+    #[inline]
+    fn follow_number(&mut self, piece: &[u8], at: usize) -> Option<usize> {
+        let len = digits(piece.get(at..)?)?;
+        let end = at + len;
+        match (piece.get(end).copied().unwrap_or(0), len) {
+            (b'.', _) | (b'-', 4) | (b'/' | b':', 2) => return None,
+            (after, _) if is_run_byte(after) => return None,
+            _ => {}
+        }
+        self.longest_with_digit = self.longest_with_digit.max(len);
+        self.vars.push(Var::number(Number::read(piece, end, len)));
+        Some(end)
     }
 
     /// Appends what `run` is in a template, and returns up to where. `None` when it has no slot.

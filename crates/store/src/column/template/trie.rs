@@ -1,6 +1,7 @@
 //! What the pieces of a block are expected to be: their templates as one tree, text on its branches, so that a piece is
 //! compared with all of them in one walk. Knows nothing of how a slot's text is recognised.
 
+use super::DIGITS;
 use wide::i8x16;
 
 /// A place in the tree, between texts and slots.
@@ -15,10 +16,12 @@ pub(super) struct Node {
     branch: u32,
     /// Fragments that may follow, in [`Trie::slots`].
     slots: (u32, u32),
+    /// The node behind the slot that is a number and nothing else.
+    number: u32,
     template: u32,
 }
 
-/// No template.
+/// No template, no node.
 const NONE: u32 = u32::MAX;
 
 /// A text that leads to a node; its bytes stand in [`Trie::bytes`].
@@ -40,6 +43,9 @@ struct Slot {
 
 /// Branches that are found at once, and bytes that are compared at once.
 const FIRSTS: usize = 16;
+
+/// All of them, as a set.
+const ALL: u32 = (1 << FIRSTS) - 1;
 
 /// The bytes of `a` that equal those of `b`, as a set.
 #[inline]
@@ -66,6 +72,19 @@ pub(super) enum Expected<'p> {
     Text(&'p [u8]),
     /// The fragment of a key that a run is to have.
     Slot(&'p [u8]),
+}
+
+/// Whether `rest` begins with `text`.
+#[inline]
+fn begins_with(rest: &[u8], text: &[u8]) -> bool {
+    let Some(head) = rest.get(..text.len()) else { return false };
+    let chunks = (head.first_chunk(), text.first_chunk(), head.last_chunk(), text.last_chunk());
+    match chunks {
+        (Some(head), Some(text), Some(last), Some(text_last)) if head.len() <= 2 * FIRSTS => {
+            same(head, text) & same(last, text_last) == ALL
+        }
+        _ => head == text,
+    }
 }
 
 /// Whether two short texts are the same: cheaper than a call.
@@ -110,15 +129,26 @@ impl Trie {
     /// The node behind the text of `node` that `rest` begins with, and the bytes of that text.
     #[inline]
     pub(super) fn text(&self, node: &Node, rest: &[u8]) -> Option<(&Node, usize)> {
-        let branch = if node.texts == 1 { &node.text } else { self.branch(node, *rest.first()?)? };
-        let (start, len) = (branch.start as usize, branch.len as usize);
-        let is_same = match (rest.first_chunk(), self.bytes.get(start..)?.first_chunk()) {
+        let branch = match node.texts {
+            0 => return None,
+            1 => &node.text,
+            _ => self.branch(node, *rest.first()?)?,
+        };
+        let len = branch.len as usize;
+        let text = self.bytes.get(branch.start as usize..)?;
+        let is_same = match (rest.first_chunk(), text.first_chunk()) {
             (Some(rest), Some(text)) if len <= FIRSTS => {
                 (!same(rest, text)).trailing_zeros() >= branch.len
             }
-            _ => rest.get(..len)? == self.bytes.get(start..start + len)?,
+            _ => begins_with(rest, text.get(..len)?),
         };
         if is_same { Some((self.nodes.get(branch.node as usize)?, len)) } else { None }
+    }
+
+    /// The node behind the slot of `node` that is a number and nothing else.
+    #[inline]
+    pub(super) fn number(&self, node: &Node) -> Option<&Node> {
+        self.nodes.get(node.number as usize)
     }
 
     /// The branch of a node with any number of them but one.
@@ -215,6 +245,7 @@ impl Builder {
                 texts: number(node.texts.len()),
                 branch,
                 slots: (slot, number(slots.len())),
+                number: node.slots.iter().find(|(key, _)| **key == [DIGITS]).map_or(NONE, |(_, to)| *to),
                 template: node.template.unwrap_or(NONE),
             });
         }
