@@ -5,35 +5,45 @@ use super::segment::{SegmentReader, SegmentWriter};
 use super::{Decoded, KeyMap};
 use crate::error::Damage;
 
+/// Ids looked at before it is known whether they repeat.
+const SAMPLE_IDS: usize = 1024;
+
 /// Appends ids of `N` bytes; the count is the caller's to remember.
 pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
+    match repeated(ids) {
+        Some((distinct, codes)) => {
+            writer.number(1);
+            writer.count(distinct.len());
+            writer.raw.extend_from_slice(distinct.as_flattened());
+            write_u32s(writer, &codes);
+        }
+        None => {
+            writer.number(0);
+            writer.raw.extend_from_slice(ids.as_flattened());
+        }
+    }
+}
+
+/// Each id once, and which each is, when at least a quarter of the ids came before.
+fn repeated<const N: usize>(ids: &[[u8; N]]) -> Option<(Vec<[u8; N]>, Vec<u32>)> {
     let mut codes = Vec::with_capacity(ids.len());
     let mut known: KeyMap<&[u8], u32> = KeyMap::default();
-    let mut distinct: Vec<&[u8; N]> = Vec::new();
+    let mut distinct: Vec<[u8; N]> = Vec::new();
     for id in ids {
         // Runs of one id are common: the hash is only asked when it changes.
-        let last =
-            codes.last().copied().filter(|code| distinct.get(*code as usize).is_some_and(|last| *last == id));
+        let last = codes.last().copied().filter(|code| distinct.get(*code as usize) == Some(id));
         codes.push(last.unwrap_or_else(|| {
             *known.entry(&id[..]).or_insert_with(|| {
-                distinct.push(id);
+                distinct.push(*id);
                 u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX)
             })
         }));
-    }
-    let repeated = distinct.len() * 4 <= ids.len() * 3;
-    writer.number(u64::from(repeated));
-    if repeated {
-        writer.count(distinct.len());
-        for id in &distinct {
-            writer.raw.extend_from_slice(&id[..]);
-        }
-        write_u32s(writer, &codes);
-    } else {
-        for id in ids {
-            writer.raw.extend_from_slice(&id[..]);
+        let looked_at = codes.len();
+        if looked_at == SAMPLE_IDS && distinct.len() * 8 > looked_at * 7 {
+            return None;
         }
     }
+    (distinct.len() * 4 <= ids.len() * 3).then_some((distinct, codes))
 }
 
 /// Reads `count` ids.

@@ -63,7 +63,8 @@ impl Number {
     }
 }
 
-fn power(digits: usize) -> u64 {
+/// Ten to the power of `digits`, at most [`NUMBER_DIGITS_MAX`].
+pub(crate) fn power(digits: usize) -> u64 {
     10_u64.pow(u32::try_from(digits.min(NUMBER_DIGITS_MAX)).unwrap_or(0))
 }
 
@@ -77,8 +78,12 @@ fn low_digits(text: &[u8], end: usize, len: usize) -> u64 {
         let digits = text.get(end.saturating_sub(len)..end).unwrap_or_default();
         return digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit & 15));
     };
-    // Eight digits at once: neighbours are joined to pairs, those to fours, those to eight.
-    let digits = u64::from_le_bytes(*eight) & 0x0f0f_0f0f_0f0f_0f0f & (!0 << (64 - 8 * len));
+    eight_digits(u64::from_le_bytes(*eight) & 0x0f0f_0f0f_0f0f_0f0f & (!0 << (64 - 8 * len)))
+}
+
+/// The value of eight digits, each 0 to 9, the first in the lowest byte.
+pub(crate) fn eight_digits(digits: u64) -> u64 {
+    // Neighbours are joined to pairs, those to fours, those to eight.
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     (fours * 10_000 + (fours >> 32)) & 0xffff_ffff

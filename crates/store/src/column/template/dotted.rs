@@ -1,7 +1,8 @@
 //! Digits joined by dots that are one value: decimal numbers and IPv4 addresses. One slot of a template costs what
 //! another does, so these take one rather than two or four.
 
-use super::super::number::NUMBER_DIGITS_MAX;
+use super::super::number::{NUMBER_DIGITS_MAX, Number, power};
+use super::masks::digits;
 use super::tokens::{is_digit, is_plain_letter, is_run_byte};
 
 /// Most digits behind the point of a decimal number.
@@ -18,14 +19,6 @@ pub(crate) enum Dotted {
     Decimal(u64, usize),
     /// Its four numbers, the first in the highest byte.
     Address(u32),
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter().position(|byte| !is_digit(*byte)).unwrap_or(text.len())
-}
-
-fn value(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit & 15))
 }
 
 /// Whether the digits would come back from their value.
@@ -51,7 +44,7 @@ pub(crate) fn read(text: &[u8], start: usize, end: usize) -> Option<Found> {
     }
     let second = text.get(end + 1..)?;
     let len = digits(second);
-    let (second, after) = second.split_at(len);
+    let after = second.get(len..)?;
     if len == 0 {
         return None;
     }
@@ -61,8 +54,9 @@ pub(crate) fn read(text: &[u8], start: usize, end: usize) -> Option<Found> {
     if len > FRACTION_DIGITS_MAX || first.len() + len > NUMBER_DIGITS_MAX {
         return None;
     }
-    let scaled = value(first) * 10_u64.pow(u32::try_from(len).unwrap_or(0)) + value(second);
     let number_end = end + 1 + len;
+    let value = |end, digits| Number::read(text, end, digits).value();
+    let scaled = value(end, first.len()) * power(len) + value(number_end, len);
     let run_end = number_end + unit(after)?;
     (run_end - end <= RUN_BYTES_MAX).then_some(Found {
         dotted: Dotted::Decimal(scaled, len),

@@ -6,7 +6,7 @@ use wide::i8x16;
 /// Bytes of one word of the sets.
 pub(super) const WORD_BYTES: usize = 64;
 /// Bytes of one vector.
-const VECTOR_BYTES: usize = 16;
+pub(super) const VECTOR_BYTES: usize = 16;
 
 /// Sets over 64 bytes, the lowest bit for the first; bytes after the end of the text are in none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,12 +91,11 @@ impl Word {
     }
 }
 
-/// The digits that `text` begins with, when there are some but fewer than sixteen.
+/// How many digits `text` begins with; of more than sixteen, sixteen.
 #[inline]
-pub(super) fn digits(text: &[u8]) -> Option<usize> {
+pub(super) fn digits(text: &[u8]) -> usize {
     let bytes = i8x16::new(head::<VECTOR_BYTES>(text).map(u8::cast_signed));
-    let len = within(bytes, b'0', 10).trailing_ones() as usize;
-    (len > 0 && len < VECTOR_BYTES).then_some(len)
+    within(bytes, b'0', 10).trailing_ones() as usize
 }
 
 /// The first `N` bytes of `text`, zeros behind its end.

@@ -1,6 +1,7 @@
 //! Times as lines write them. Most lines begin with the time of their record; what a template stores of it is how far
 //! the two are apart, which is mostly nothing. Pure functions: no clock, no zone but UTC.
 
+use super::super::number::eight_digits;
 use super::tokens::is_run_byte;
 
 /// A line's time may be so far from its record's, seconds: a day and a zone.
@@ -217,8 +218,16 @@ impl Times {
 /// The point, digits and value of a fraction of a second, if there is one; `None` when it has too many digits.
 fn fraction(text: &[u8]) -> Option<(u8, u8, i64)> {
     let Some(point) = text.first().filter(|byte| matches!(byte, b'.' | b',')) else { return Some((0, 0, 0)) };
+    let text = text.get(1..)?;
+    if let Some(eight) = text.first_chunk::<8>() {
+        let values = u64::from_le_bytes(*eight) ^ u64::from_le_bytes(*b"00000000");
+        let len = over_nine(values).trailing_zeros() / 8;
+        if let digits @ 1..8 = len as u8 {
+            return Some((*point, digits, eight_digits(values << (64 - 8 * len)).cast_signed()));
+        }
+    }
     let (mut digits, mut value) = (0, 0);
-    for byte in text.get(1..)? {
+    for byte in text {
         if !byte.is_ascii_digit() {
             break;
         }

@@ -2,7 +2,7 @@
 
 use super::super::number::{NUMBER_DIGITS_MAX, Number};
 use super::dotted::{self, Dotted};
-use super::masks::{Masks, Run, WORD_BYTES, digits};
+use super::masks::{Masks, Run, VECTOR_BYTES, WORD_BYTES, digits};
 use super::time::Times;
 use super::trie::{Node, Trie};
 use super::{ADDRESS, DECIMAL, DIGITS, HEX, MARKER_MIN, SPAN, TIME, TRACE, WORD};
@@ -353,10 +353,10 @@ impl Tokenizer {
     /// Takes the run at `at` when it has nothing but digits and is no part of a time or of a dotted value; returns its end.
     #[inline]
     fn follow_number(&mut self, piece: &[u8], at: usize) -> Option<usize> {
-        let len = digits(piece.get(at..)?)?;
+        let len = digits(piece.get(at..)?);
         let end = at + len;
         match (piece.get(end).copied().unwrap_or(0), len) {
-            (b'.', _) | (b'-', 4) | (b'/' | b':', 2) => return None,
+            (_, 0 | VECTOR_BYTES..) | (b'.', _) | (b'-', 4) | (b'/' | b':', 2) => return None,
             (after, _) if is_run_byte(after) => return None,
             _ => {}
         }
