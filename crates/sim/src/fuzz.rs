@@ -1,9 +1,10 @@
 //! What is fuzzed: every parser of outside bytes as a function that must neither panic nor run away, whatever it gets.
 //!
 //! `fuzz/` runs these under libFuzzer, a test replays their corpora. Add a parser here, a target file there. This file
-//! is compiled by both, so it names only the crates that hold parsers.
+//! is compiled by both, so it names only the crates that hold parsers, and their model.
 
 use language::{logql, promql, traceql};
+use model::SpanId;
 use store::column::line_filter::LineFilterBuilder;
 use store::column::segment::{SegmentReader, SegmentWriter};
 use store::column::template::{Learned, Needle, RowIds, Verdict};
@@ -247,8 +248,9 @@ const LINES_NS: i64 = 1_795_280_412_345_000_000;
 pub fn log_lines(data: &[u8]) {
     let (many, rest) = choose(data);
     let rest = if many { &rest[..rest.len().min(LEARNABLE_BYTES)] } else { rest };
-    let hex = |digits: &&[u8; 32]| digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    let ids = RowIds { trace: rest.first_chunk().filter(hex).copied(), span: None, ts_ns: Some(LINES_NS) };
+    let digits = rest.get(..32).and_then(|digits| std::str::from_utf8(digits).ok());
+    let trace = digits.and_then(|digits| digits.parse().ok()).unwrap_or_default();
+    let ids = RowIds::new(trace, SpanId::default(), LINES_NS);
     let given: Vec<&[u8]> = rest.split(|byte| *byte == 0).collect();
     let count = if many { LEARNABLE_LINES.max(given.len()) } else { given.len() };
     let lines: Vec<&[u8]> = given.iter().copied().cycle().take(count).collect();
@@ -268,7 +270,7 @@ fn come_back(lines: &[&[u8]], ids: &RowIds, distinct: usize, learned: &mut Learn
         .and_then(|mut reader| TextColumn::read(&mut reader, lines.len()));
     assert!(column.is_ok(), "a column that was just written is damaged");
     let Ok(column) = column else { return };
-    let known = |run: &[u8]| ids.trace.is_some_and(|trace| trace == run);
+    let known = |run: &[u8]| ids.trace().is_some_and(|trace| trace == run);
     let mut out = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         out.clear();

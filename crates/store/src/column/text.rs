@@ -69,9 +69,9 @@ pub fn write_lines(
     filter: &mut LineFilterBuilder,
     learned: &mut Learned,
 ) {
-    let trace = |at: usize| ids.get(at).and_then(|ids| ids.trace.as_ref()).map(|id| &id[..]);
+    let trace = |at: usize| ids.get(at).and_then(RowIds::trace);
     if write_constant(writer, lines) {
-        lines.iter().take(1).for_each(|line| filter.add_text(line, trace(0)));
+        lines.iter().take(1).for_each(|line| filter.add_text(line, trace(0).as_ref().map(|id| &id[..])));
         return;
     }
     let templates = Templates::find(lines, ids, learned);
@@ -81,7 +81,9 @@ pub fn write_lines(
         templates.write_lines(writer, ids, filter);
     } else {
         write_plain(writer, lines);
-        lines.iter().enumerate().for_each(|(at, line)| filter.add_text(line, trace(at)));
+        for (at, line) in lines.iter().enumerate() {
+            filter.add_text(line, trace(at).as_ref().map(|id| &id[..]));
+        }
     }
 }
 

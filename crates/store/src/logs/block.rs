@@ -92,28 +92,30 @@ pub(super) enum Segment {
 
 /// Encodes rows that are sorted by (stream, time) as block number `block` of its part.
 pub(super) fn encode(rows: &[Row<'_>], block: u32, learned: &mut Learned) -> EncodedBlock {
+    let (mut texts, mut row_ids) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let (mut traces, mut spans) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let mut lists = AttrsBuilder::default();
+    // Entries are read once, for all columns: they are far apart.
+    for Row { batch, entry, .. } in rows {
+        texts.push(entry.line.bytes(&batch.arena));
+        row_ids.push(RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns));
+        traces.push(entry.trace_id.0);
+        spans.push(entry.span_id.0);
+        lists.push(metadata_of(batch, entry));
+    }
     let mut times = SegmentWriter::new();
-    write_signed(&mut times, &rows.iter().map(|row| row.entry.ts_ns).collect::<Vec<_>>());
+    write_signed(&mut times, &rows.iter().map(|row| row.ts_ns).collect::<Vec<_>>());
     let mut ids = SegmentWriter::new();
-    write_ids(&mut ids, &rows.iter().map(|row| row.entry.trace_id.0).collect::<Vec<_>>());
-    write_ids(&mut ids, &rows.iter().map(|row| row.entry.span_id.0).collect::<Vec<_>>());
-    let texts: Vec<&[u8]> = rows.iter().map(|row| row.entry.line.bytes(&row.batch.arena)).collect();
-    let row_ids: Vec<RowIds> = rows
-        .iter()
-        .map(|Row { entry, .. }| RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns))
-        .collect();
+    write_ids(&mut ids, &traces);
+    write_ids(&mut ids, &spans);
     let mut lines = SegmentWriter::new();
     let mut filter = LineFilterBuilder::new(texts.iter().map(|text| text.len()).sum());
     write_lines(&mut lines, &texts, &row_ids, &mut filter, learned);
     let lines = lines.finish();
     let mut metadata = SegmentWriter::new();
-    let mut lists = AttrsBuilder::default();
-    for row in rows {
-        lists.push(metadata_of(row.batch, row.entry));
-    }
     lists.write(&mut metadata);
     let filter = filter.finish(lines.len() / FILTER_SHARE).to_bytes();
-    let traced = rows.iter().map(|row| row.entry.trace_id).filter(|id| !id.is_none());
+    let traced = traces.into_iter().map(TraceId).filter(|id| !id.is_none());
     EncodedBlock {
         segments: [times.finish(), ids.finish(), lines, metadata.finish()],
         filter,

@@ -144,8 +144,8 @@ impl<'a> LogPartWriter<'a> {
                 stream: run[0].stream,
                 rows: start..end,
                 bytes: run.iter().map(Row::bytes).sum(),
-                min_ns: run[0].entry.ts_ns,
-                max_ns: run[run.len() - 1].entry.ts_ns,
+                min_ns: run[0].at().1,
+                max_ns: run[run.len() - 1].at().1,
             });
             start = end;
         }

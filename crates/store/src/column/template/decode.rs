@@ -166,8 +166,8 @@ impl TemplateColumn {
                     }
                     Part::Decimal(behind, column) => write_decimal(self.number(*column, *rank), *behind, out),
                     Part::Address(column) => write_address(self.number(*column, *rank), out),
-                    Part::Trace => out.extend_from_slice(ids.trace.as_ref().map_or(&[], |id| &id[..])),
-                    Part::Span => out.extend_from_slice(ids.span.as_ref().map_or(&[], |id| &id[..])),
+                    Part::Trace => out.extend_from_slice(ids.trace().as_ref().map_or(&[], |id| &id[..])),
+                    Part::Span => out.extend_from_slice(ids.span().as_ref().map_or(&[], |id| &id[..])),
                 }
             }
         }

@@ -197,7 +197,7 @@ fn check_words(lines: &[String], ids: &[RowIds], absent: &[&str]) {
     );
     let filter = builder.finish(usize::MAX / 8);
     for (at, line) in values.iter().enumerate() {
-        let trace = ids.get(at).and_then(|ids| ids.trace);
+        let trace = ids.get(at).and_then(RowIds::trace);
         let known = |run: &[u8]| trace.is_some_and(|id| id == run);
         for run in runs(line) {
             let needle = [b" ", run, b" "].concat();

@@ -14,6 +14,7 @@ const DIGITS_MAX: usize = 19;
 const LOW_DIGITS: usize = 9;
 /// Digits of a span id, the shorter of a row's ids.
 const SPAN_DIGITS: usize = 16;
+const TRACE_DIGITS: usize = 32;
 /// Shortest run of hex digits that is taken for an id.
 pub(super) const HEX_MIN: usize = 4;
 /// A run of letters and digits that changes between the two more often is kept as one slot, and so is a long one.
@@ -22,23 +23,33 @@ const TURNS_MAX: u32 = 3;
 /// The ids and the time of a row, as they may stand in its text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RowIds {
-    /// Lower-case hex; `None` when the row has no trace id.
-    pub trace: Option<[u8; 32]>,
-    /// Lower-case hex; `None` when the row has no span id.
-    pub span: Option<[u8; SPAN_DIGITS]>,
+    /// All zeros when the row has none; so for the span.
+    trace: TraceId,
+    span: SpanId,
     /// Unix time, nanoseconds; `None` when the row has none.
     pub ts_ns: Option<i64>,
 }
 
 impl RowIds {
     /// Of a row that has neither ids nor a time.
-    pub(super) const NONE: Self = Self { trace: None, span: None, ts_ns: None };
+    pub(super) const NONE: Self = Self { trace: TraceId([0; 16]), span: SpanId([0; 8]), ts_ns: None };
 
-    /// The hex forms of the ids, and the time.
+    /// Of a row that has a time.
     #[must_use]
     pub fn new(trace: TraceId, span: SpanId, ts_ns: i64) -> Self {
-        let trace = (!trace.is_none()).then(|| hex(trace.0));
-        Self { trace, span: (!span.is_none()).then(|| hex(span.0)), ts_ns: Some(ts_ns) }
+        Self { trace, span, ts_ns: Some(ts_ns) }
+    }
+
+    /// The trace id in lower-case hex; `None` when the row has none.
+    #[must_use]
+    pub fn trace(&self) -> Option<[u8; TRACE_DIGITS]> {
+        (!self.trace.is_none()).then(|| hex(self.trace.0))
+    }
+
+    /// The span id in lower-case hex; `None` when the row has none.
+    #[must_use]
+    pub fn span(&self) -> Option<[u8; SPAN_DIGITS]> {
+        (!self.span.is_none()).then(|| hex(self.span.0))
     }
 }
 
@@ -433,11 +444,11 @@ impl Tokenizer {
         }
         let text = &piece[run.start..run.end];
         if len >= SPAN_DIGITS {
-            if ids.trace.as_ref().is_some_and(|id| id == text) {
+            if len == TRACE_DIGITS && ids.trace().is_some_and(|id| id == text) {
                 self.key.push(TRACE);
                 return Some(run.end);
             }
-            if ids.span.as_ref().is_some_and(|id| id == text) {
+            if len == SPAN_DIGITS && ids.span().is_some_and(|id| id == text) {
                 self.key.push(SPAN);
                 return Some(run.end);
             }

@@ -35,7 +35,7 @@ impl Templates<'_> {
                     KeyPart::Text(text) => filter.add_text(text, None),
                     KeyPart::Time(stamp) => stamps.extend(stamp.filter(|stamp| !stamps.contains(stamp))),
                     KeyPart::Marker(SPAN) => {
-                        let spans = template.pieces.iter().filter_map(|piece| ids_of(*piece).span);
+                        let spans = template.pieces.iter().filter_map(|piece| ids_of(*piece).span());
                         spans.for_each(|span| filter.add_text(&span, None));
                     }
                     KeyPart::Marker(_) | KeyPart::Decimal(_) => {}
@@ -45,7 +45,7 @@ impl Templates<'_> {
         add_times(&stamps, ids, filter);
         for piece in &whole.pieces {
             let text = self.pieces.get(*piece as usize).map_or(&[][..], |(text, _)| *text);
-            filter.add_text(text, ids_of(*piece).trace.as_ref().map(|trace| &trace[..]));
+            filter.add_text(text, ids_of(*piece).trace().as_ref().map(|trace| &trace[..]));
         }
     }
 }
@@ -71,8 +71,12 @@ fn add_times(stamps: &[Stamp], ids: &[RowIds], filter: &mut LineFilterBuilder) {
     if stamps.is_empty() {
         return;
     }
-    let times = || ids.iter().filter_map(|ids| ids.ts_ns);
-    let years = times().min().map_or(0, time::year_of) - 1..=times().max().map_or(0, time::year_of) + 1;
+    let (first, last) = ids
+        .iter()
+        .filter_map(|ids| ids.ts_ns)
+        .fold((i64::MAX, i64::MIN), |(first, last), ts_ns| (first.min(ts_ns), last.max(ts_ns)));
+    let (first, last) = if first > last { (0, 0) } else { (first, last) };
+    let years = time::year_of(first) - 1..=time::year_of(last) + 1;
     years.for_each(|year| filter.add_text(format!("{year:04}").as_bytes(), None));
     (0..60).for_each(|value| filter.add_text(format!("{value:02}").as_bytes(), None));
     if stamps.iter().any(|stamp| stamp.has_day_of_year()) {
