@@ -5,12 +5,13 @@ use super::segment::{SegmentReader, SegmentWriter};
 use super::{Decoded, KeyMap};
 use crate::error::Damage;
 
-/// Ids looked at before it is known whether they repeat.
-const SAMPLE_IDS: usize = 1024;
+/// Ids of one run of the sample that says whether they repeat, and the number of runs.
+const SAMPLE_IDS: usize = 256;
+const SAMPLE_RUNS: usize = 4;
 
 /// Appends ids of `N` bytes; the count is the caller's to remember.
 pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
-    match repeated(ids) {
+    match may_repeat(ids).then(|| repeated(ids)).flatten() {
         Some((distinct, codes)) => {
             writer.number(1);
             writer.count(distinct.len());
@@ -22,6 +23,19 @@ pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
             writer.raw.extend_from_slice(ids.as_flattened());
         }
     }
+}
+
+/// Whether some ids of a sample came twice; a column that is not much longer than the sample is looked at as a whole.
+fn may_repeat<const N: usize>(ids: &[[u8; N]]) -> bool {
+    if ids.len() < 2 * SAMPLE_RUNS * SAMPLE_IDS {
+        return true;
+    }
+    let runs = ids.chunks(ids.len() / SAMPLE_RUNS).take(SAMPLE_RUNS);
+    let mut sample: Vec<_> = runs.flat_map(|run| run.get(..SAMPLE_IDS).unwrap_or(run)).collect();
+    let looked_at = sample.len();
+    sample.sort_unstable();
+    sample.dedup();
+    sample.len() * 8 <= looked_at * 7
 }
 
 /// Each id once, and which each is, when at least a quarter of the ids came before.
@@ -38,10 +52,6 @@ fn repeated<const N: usize>(ids: &[[u8; N]]) -> Option<(Vec<[u8; N]>, Vec<u32>)>
                 u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX)
             })
         }));
-        let looked_at = codes.len();
-        if looked_at == SAMPLE_IDS && distinct.len() * 8 > looked_at * 7 {
-            return None;
-        }
     }
     (distinct.len() * 4 <= ids.len() * 3).then_some((distinct, codes))
 }
