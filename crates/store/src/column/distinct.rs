@@ -23,11 +23,13 @@ impl Key {
         Self { head, tail, len: text.len() }
     }
 
+    /// The low bits choose a place.
     #[inline]
-    fn hash(self) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
+    fn hash(self) -> usize {
         let head = self.head ^ 0x9e37_79b9_7f4a_7c15;
         let (low, high) = head.carrying_mul(self.tail ^ self.len as u64 ^ 0xd1b5_4a32_d192_ed03, 0);
-        low ^ high
+        (low ^ high) as usize
     }
 
     fn is_exact(self) -> bool {
@@ -68,7 +70,7 @@ impl<'a> Distinct<'a> {
     #[inline]
     fn number_of(&mut self, text: &'a [u8], key: Key) -> u32 {
         let mask = self.places.len() - 1;
-        let mut at = key.hash() as usize & mask;
+        let mut at = key.hash() & mask;
         loop {
             let known = self.places[at].wrapping_sub(1);
             let Some(other) = self.keys.get(known as usize) else { break };
@@ -91,7 +93,7 @@ impl<'a> Distinct<'a> {
         let mut places = vec![0; self.places.len() * 4];
         let mask = places.len() - 1;
         for (number, key) in (1..).zip(&self.keys) {
-            let mut at = key.hash() as usize & mask;
+            let mut at = key.hash() & mask;
             while places[at] != 0 {
                 at = (at + 1) & mask;
             }

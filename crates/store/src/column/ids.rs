@@ -11,17 +11,14 @@ const SAMPLE_RUNS: usize = 4;
 
 /// Appends ids of `N` bytes; the count is the caller's to remember.
 pub fn write_ids<const N: usize>(writer: &mut SegmentWriter, ids: &[[u8; N]]) {
-    match may_repeat(ids).then(|| repeated(ids)).flatten() {
-        Some((distinct, codes)) => {
-            writer.number(1);
-            writer.count(distinct.len());
-            writer.raw.extend_from_slice(distinct.as_flattened());
-            write_u32s(writer, &codes);
-        }
-        None => {
-            writer.number(0);
-            writer.raw.extend_from_slice(ids.as_flattened());
-        }
+    if let Some((distinct, codes)) = may_repeat(ids).then(|| repeated(ids)).flatten() {
+        writer.number(1);
+        writer.count(distinct.len());
+        writer.raw.extend_from_slice(distinct.as_flattened());
+        write_u32s(writer, &codes);
+    } else {
+        writer.number(0);
+        writer.raw.extend_from_slice(ids.as_flattened());
     }
 }
 

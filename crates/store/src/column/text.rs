@@ -1,12 +1,12 @@
 //! Text columns: a block's values of one field. Each column is stored in the form that suits it; see [`write_text`].
 
+use super::Decoded;
 use super::distinct::Distinct;
 use super::ints::{read_ints, read_u32s, write_ints, write_repeated, write_u32s};
 use super::line_filter::LineFilterBuilder;
 use super::number::Number;
 use super::segment::{SegmentReader, SegmentWriter};
 use super::template::{self, Learned, RowIds, TemplateColumn, Templates};
-use super::Decoded;
 use crate::error::Damage;
 
 const CONSTANT: u64 = 0;
@@ -290,8 +290,7 @@ impl<'a> Dictionary<'a> {
                 return true;
             }
             count += 1;
-            let hopeless =
-                at == SAMPLE_VALUES && count * 10 > SAMPLE_VALUES * 9 || at == roots && count > at;
+            let hopeless = at == SAMPLE_VALUES && count * 10 > SAMPLE_VALUES * 9 || at == roots && count > at;
             count <= distinct_max && !hopeless
         });
         pays.then_some(Self { values: distinct.texts, codes })

@@ -93,21 +93,21 @@ pub(super) enum Segment {
 /// Encodes rows that are sorted by (stream, time) as block number `block` of its part.
 pub(super) fn encode(rows: &[Row<'_>], block: u32, learned: &mut Learned) -> EncodedBlock {
     let (mut texts, mut row_ids) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-    let (mut traces, mut spans) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let (mut trace_ids, mut span_ids) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     let mut lists = AttrsBuilder::default();
     // Entries are read once, for all columns: they are far apart.
     for Row { batch, entry, .. } in rows {
         texts.push(entry.line.bytes(&batch.arena));
         row_ids.push(RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns));
-        traces.push(entry.trace_id.0);
-        spans.push(entry.span_id.0);
+        trace_ids.push(entry.trace_id.0);
+        span_ids.push(entry.span_id.0);
         lists.push(metadata_of(batch, entry));
     }
     let mut times = SegmentWriter::new();
     write_signed(&mut times, &rows.iter().map(|row| row.ts_ns).collect::<Vec<_>>());
     let mut ids = SegmentWriter::new();
-    write_ids(&mut ids, &traces);
-    write_ids(&mut ids, &spans);
+    write_ids(&mut ids, &trace_ids);
+    write_ids(&mut ids, &span_ids);
     let mut lines = SegmentWriter::new();
     let mut filter = LineFilterBuilder::new(texts.iter().map(|text| text.len()).sum());
     write_lines(&mut lines, &texts, &row_ids, &mut filter, learned);
@@ -115,7 +115,7 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32, learned: &mut Learned) -> Enc
     let mut metadata = SegmentWriter::new();
     lists.write(&mut metadata);
     let filter = filter.finish(lines.len() / FILTER_SHARE).to_bytes();
-    let traced = traces.into_iter().map(TraceId).filter(|id| !id.is_none());
+    let traced = trace_ids.into_iter().map(TraceId).filter(|id| !id.is_none());
     EncodedBlock {
         segments: [times.finish(), ids.finish(), lines, metadata.finish()],
         filter,

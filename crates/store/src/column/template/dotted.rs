@@ -77,9 +77,9 @@ fn unit(after: &[u8]) -> Option<usize> {
 /// The number of an address that `text` begins with, in its canonical form, and its digits.
 fn octet_of(text: [u8; 4]) -> Option<(u32, usize)> {
     let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
-    let over_nine = ((digits & 0x7f7f_7f7f) + 0x7676_7676 | digits) & 0x8080_8080;
+    let over_nine = (((digits & 0x7f7f_7f7f) + 0x7676_7676) | digits) & 0x8080_8080;
     let len = over_nine.trailing_zeros() / 8;
-    if !(1..=OCTET_DIGITS_MAX).contains(&len) || len > 1 && digits & 0xff == 0 {
+    if !(1..=OCTET_DIGITS_MAX).contains(&len) || len > 1 && digits.to_le_bytes()[0] == 0 {
         return None;
     }
     // The last digit goes to the highest byte, zeros come before the first.

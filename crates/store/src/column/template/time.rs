@@ -61,7 +61,7 @@ fn is(text: &[u8], at: usize, byte: u8) -> bool {
 
 /// The bytes of `bytes` that are over 9 have their highest bit set here.
 fn over_nine(bytes: u64) -> u64 {
-    ((bytes & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676 | bytes) & 0x8080_8080_8080_8080
+    (((bytes & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | bytes) & 0x8080_8080_8080_8080
 }
 
 /// Seconds since midnight of `17:00:12` at `at`.
@@ -222,7 +222,7 @@ fn fraction(text: &[u8]) -> Option<(u8, u8, i64)> {
     if let Some(eight) = text.first_chunk::<8>() {
         let values = u64::from_le_bytes(*eight) ^ u64::from_le_bytes(*b"00000000");
         let len = over_nine(values).trailing_zeros() / 8;
-        if let digits @ 1..8 = len as u8 {
+        if let Ok(digits @ 1..8) = u8::try_from(len) {
             return Some((*point, digits, eight_digits(values << (64 - 8 * len)).cast_signed()));
         }
     }

@@ -51,7 +51,7 @@ const ALL: u32 = (1 << FIRSTS) - 1;
 #[inline]
 fn same(a: &[u8; FIRSTS], b: &[u8; FIRSTS]) -> u32 {
     let [a, b] = [a, b].map(|bytes| i8x16::new(bytes.map(u8::cast_signed)));
-    a.simd_eq(b).to_bitmask().into()
+    a.simd_eq(b).to_bitmask()
 }
 
 impl Node {
@@ -137,9 +137,7 @@ impl Trie {
         let len = branch.len as usize;
         let text = self.bytes.get(branch.start as usize..)?;
         let is_same = match (rest.first_chunk(), text.first_chunk()) {
-            (Some(rest), Some(text)) if len <= FIRSTS => {
-                (!same(rest, text)).trailing_zeros() >= branch.len
-            }
+            (Some(rest), Some(text)) if len <= FIRSTS => (!same(rest, text)).trailing_zeros() >= branch.len,
             _ => begins_with(rest, text.get(..len)?),
         };
         if is_same { Some((self.nodes.get(branch.node as usize)?, len)) } else { None }
@@ -278,9 +276,10 @@ impl Builder {
     fn add_text(&mut self, at: u32, text: &[u8]) -> u32 {
         let (mut at, mut rest) = (at, text);
         while let Some(first) = rest.first() {
-            let known = self.nodes.get(at as usize).and_then(|node| {
-                node.texts.iter().position(|branch| self.first_of(branch) == Some(*first))
-            });
+            let known = self
+                .nodes
+                .get(at as usize)
+                .and_then(|node| node.texts.iter().position(|branch| self.first_of(branch) == Some(*first)));
             let Some(branch) = known else {
                 let node = self.add_node();
                 let branch = Branch { start: number(self.bytes.len()), len: number(rest.len()), node };
