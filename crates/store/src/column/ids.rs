@@ -75,11 +75,24 @@ pub fn read_ids<const N: usize>(reader: &mut SegmentReader, count: usize) -> Dec
 mod tests {
     use super::*;
 
-    fn check(ids: &[[u8; 8]]) {
+    /// Returns the bytes that the ids take.
+    fn check(ids: &[[u8; 8]]) -> usize {
         let mut writer = SegmentWriter::new();
         write_ids(&mut writer, ids);
-        let mut reader = SegmentReader::open(&writer.finish()).expect("segment");
+        let bytes = writer.finish();
+        let mut reader = SegmentReader::open(&bytes).expect("segment");
         assert_eq!(read_ids(&mut reader, ids.len()).as_deref(), Ok(ids));
+        bytes.len()
+    }
+
+    #[test]
+    fn a_long_column_is_judged_by_all_of_its_parts() {
+        let id = |at: u64| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        let unique: Vec<[u8; 8]> = (1..=8000).map(id).collect();
+        assert!(check(&unique) >= 8 * unique.len());
+        // The first quarter has ids, the rest has none.
+        let some: Vec<[u8; 8]> = (1..=8000).map(|at| if at <= 2000 { id(at) } else { [0; 8] }).collect();
+        assert!(check(&some) < 4 * some.len());
     }
 
     #[test]

@@ -81,6 +81,11 @@ fn low_digits(text: &[u8], end: usize, len: usize) -> u64 {
     eight_digits(u64::from_le_bytes(*eight) & 0x0f0f_0f0f_0f0f_0f0f & (!0 << (64 - 8 * len)))
 }
 
+/// The bytes of `bytes` that are over 9 have their highest bit set here.
+pub(crate) fn over_nine(bytes: u64) -> u64 {
+    (((bytes & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | bytes) & 0x8080_8080_8080_8080
+}
+
 /// The value of eight digits, each 0 to 9, the first in the lowest byte.
 pub(crate) fn eight_digits(digits: u64) -> u64 {
     // Neighbours are joined to pairs, those to fours, those to eight.

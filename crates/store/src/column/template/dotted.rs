@@ -1,7 +1,7 @@
 //! Digits joined by dots that are one value: decimal numbers and IPv4 addresses. One slot of a template costs what
 //! another does, so these take one rather than two or four.
 
-use super::super::number::{NUMBER_DIGITS_MAX, Number, power};
+use super::super::number::{NUMBER_DIGITS_MAX, Number, over_nine, power};
 use super::masks::digits;
 use super::tokens::{is_digit, is_plain_letter, is_run_byte};
 
@@ -77,8 +77,7 @@ fn unit(after: &[u8]) -> Option<usize> {
 /// The number of an address that `text` begins with, in its canonical form, and its digits.
 fn octet_of(text: [u8; 4]) -> Option<(u32, usize)> {
     let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
-    let over_nine = (((digits & 0x7f7f_7f7f) + 0x7676_7676) | digits) & 0x8080_8080;
-    let len = over_nine.trailing_zeros() / 8;
+    let len = over_nine(digits.into()).trailing_zeros() / 8;
     if !(1..=OCTET_DIGITS_MAX).contains(&len) || len > 1 && digits.to_le_bytes()[0] == 0 {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Times as lines write them. Most lines begin with the time of their record; what a template stores of it is how far
 //! the two are apart, which is mostly nothing. Pure functions: no clock, no zone but UTC.
 
-use super::super::number::eight_digits;
+use super::super::number::{eight_digits, over_nine};
 use super::tokens::is_run_byte;
 
 /// A line's time may be so far from its record's, seconds: a day and a zone.
@@ -57,11 +57,6 @@ fn two(text: &[u8], at: usize, max: i64) -> Option<i64> {
 
 fn is(text: &[u8], at: usize, byte: u8) -> bool {
     text.get(at) == Some(&byte)
-}
-
-/// The bytes of `bytes` that are over 9 have their highest bit set here.
-fn over_nine(bytes: u64) -> u64 {
-    (((bytes & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | bytes) & 0x8080_8080_8080_8080
 }
 
 /// Seconds since midnight of `17:00:12` at `at`.
@@ -354,48 +349,66 @@ mod tests {
     /// 2026-11-21T17:00:12.345678901Z
     const TS_NS: i64 = 1_795_280_412_345_678_901;
 
-    fn check(times: &mut Times, text: &str, expected: Option<(usize, i64)>) {
-        let found = times.read(text.as_bytes(), TS_NS);
-        assert_eq!(found.map(|found| (found.len, found.apart)), expected, "{text}");
-        if let Some(Found { stamp, len, apart }) = found {
-            assert_eq!(Stamp::from_bytes(stamp.to_bytes()), Some(stamp));
-            let mut out = Vec::new();
-            stamp.write(TS_NS, apart, &mut out);
-            assert_eq!(String::from_utf8_lossy(&out), text[..len], "{text}");
+    /// What each text begins with, read one after the other.
+    fn check<'t>(cases: impl IntoIterator<Item = (&'t str, Option<(usize, i64)>)>) {
+        let mut times = Times::default();
+        for (text, expected) in cases {
+            let found = times.read(text.as_bytes(), TS_NS);
+            assert_eq!(found.map(|found| (found.len, found.apart)), expected, "{text}");
+            if let Some(Found { stamp, len, apart }) = found {
+                assert_eq!(Stamp::from_bytes(stamp.to_bytes()), Some(stamp));
+                let mut out = Vec::new();
+                stamp.write(TS_NS, apart, &mut out);
+                assert_eq!(String::from_utf8_lossy(&out), text[..len], "{text}");
+            }
         }
     }
 
     #[test]
     fn times_near_the_record_are_found() {
-        let mut times = Times::default();
-        check(&mut times, "2026-11-21T17:00:12.345Z rest", Some((23, 0)));
-        check(&mut times, "2026-11-21T17:00:12.345678901Z", Some((29, 0)));
-        check(&mut times, "2026-11-21 17:00:11,344 INFO", Some((23, -1001)));
-        check(&mut times, "2026-11-21T18:00:12+01:00", Some((19, 3600)));
-        check(&mut times, "2026-11-22T00:00:00", Some((19, 25_188)));
-        check(&mut times, "21/Nov/2026:17:00:12 +0000]", Some((20, 0)));
-        check(&mut times, "1121 17:00:12.345670       1 x", Some((20, -8)));
-        check(&mut times, "17:00:13.3", Some((10, 10)));
-        check(&mut times, "02:00:00", Some((8, 32_388)));
-        check(&mut times, "17:00:12.", Some((8, 0)));
+        let cases = [
+            ("2026-11-21T17:00:12.345Z rest", (23, 0)),
+            ("2026-11-21T17:00:12.345678901Z", (29, 0)),
+            ("2026-11-21 17:00:11,344 INFO", (23, -1001)),
+            ("2026-11-21T18:00:12+01:00", (19, 3600)),
+            ("2026-11-22T00:00:00", (19, 25_188)),
+            ("21/Nov/2026:17:00:12 +0000]", (20, 0)),
+            ("1121 17:00:12.345670       1 x", (20, -8)),
+            ("17:00:13.3", (10, 10)),
+            ("02:00:00", (8, 32_388)),
+            ("17:00:12.", (8, 0)),
+        ];
+        check(cases.map(|(text, found)| (text, Some(found))));
     }
 
     #[test]
     fn what_would_not_come_back_is_left_alone() {
+        let texts = [
+            "2025-11-21T17:00:12Z",
+            "2026-11-31T17:00:12Z",
+            "2026-02-29T17:00:12Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T17:00:60Z",
+            "2026-11-21T17:00:12x",
+            "2026-11-21T17:00:12Zulu",
+            "2026-11-21T17:00:12.3456789012",
+            "2026-11-21_17:00:12",
+            "2026-11-21T17:00:1",
+            "21/nov/2026:17:00:12",
+            "17:00",
+            "",
+        ];
+        check(texts.map(|text| (text, None)));
+    }
+
+    #[test]
+    fn the_year_is_that_of_each_record() {
         let mut times = Times::default();
-        check(&mut times, "2025-11-21T17:00:12Z", None);
-        check(&mut times, "2026-11-31T17:00:12Z", None);
-        check(&mut times, "2026-02-29T17:00:12Z", None);
-        check(&mut times, "2026-11-21T24:00:00Z", None);
-        check(&mut times, "2026-11-21T17:00:60Z", None);
-        check(&mut times, "2026-11-21T17:00:12x", None);
-        check(&mut times, "2026-11-21T17:00:12Zulu", None);
-        check(&mut times, "2026-11-21T17:00:12.3456789012", None);
-        check(&mut times, "2026-11-21_17:00:12", None);
-        check(&mut times, "2026-11-21T17:00:1", None);
-        check(&mut times, "21/nov/2026:17:00:12", None);
-        check(&mut times, "17:00", None);
-        check(&mut times, "", None);
+        // A record in 2026, one in 2025, and again; the texts name no year.
+        for ts_ns in [TS_NS, TS_NS - 365 * DAY_S * 1_000_000_000, TS_NS] {
+            let found = times.read(b"1121 17:00:12.345678 x", ts_ns).map(|found| found.apart);
+            assert_eq!(found, Some(0), "{ts_ns}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use model::{SpanId, TraceId};
 const DIGITS_MAX: usize = 19;
 /// A number of more digits than one [`Number`] has is two; so many digits are in the second.
 const LOW_DIGITS: usize = 9;
-/// Digits of a span id, the shorter of a row's ids.
+/// Digits of a span id, the shorter of a row's ids, and of a trace id.
 const SPAN_DIGITS: usize = 16;
 const TRACE_DIGITS: usize = 32;
 /// Shortest run of hex digits that is taken for an id.
