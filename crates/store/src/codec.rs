@@ -9,11 +9,21 @@ const VARINT_BYTES_MAX: u32 = 10;
 
 /// Appends an LEB128 varint.
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
+    let seven = |at: u32| (value >> (7 * at)).to_le_bytes()[0];
+    // Room is asked for once per number, and most are short.
+    match value {
+        0..0x80 => return out.push(seven(0)),
+        0x80..0x4000 => return out.extend_from_slice(&[seven(0) | 0x80, seven(1)]),
+        0x4000..0x20_0000 => return out.extend_from_slice(&[seven(0) | 0x80, seven(1) | 0x80, seven(2)]),
+        _ => {}
     }
-    out.push(value.to_le_bytes()[0]);
+    let (mut bytes, mut len) = ([0; VARINT_BYTES_MAX as usize], 0);
+    while value >= 0x80 {
+        bytes[len] = value.to_le_bytes()[0] | 0x80;
+        (value, len) = (value >> 7, len + 1);
+    }
+    bytes[len] = value.to_le_bytes()[0];
+    out.extend_from_slice(&bytes[..=len]);
 }
 
 /// Appends a signed varint (zigzag).

@@ -65,7 +65,16 @@ impl Number {
 
 /// Ten to the power of `digits`, at most [`NUMBER_DIGITS_MAX`].
 pub(crate) fn power(digits: usize) -> u64 {
-    10_u64.pow(u32::try_from(digits.min(NUMBER_DIGITS_MAX)).unwrap_or(0))
+    const POWERS: [u64; NUMBER_DIGITS_MAX + 1] = {
+        let mut powers = [1; NUMBER_DIGITS_MAX + 1];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    POWERS[digits.min(NUMBER_DIGITS_MAX)]
 }
 
 /// The value of the `len` digits that end before byte `end`, at most eight.
