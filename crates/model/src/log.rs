@@ -34,6 +34,9 @@ pub struct LogStream {
 pub struct LogBatch {
     /// Bytes that the texts point into.
     pub arena: Vec<u8>,
+    /// The snappy block that the arena's first bytes came in; empty when they came otherwise. What is durable may hold it
+    /// in their place. It unpacks to exactly them: whoever changes them clears it.
+    pub packed: Vec<u8>,
     /// The streams; a label set may come more than once.
     pub streams: Vec<LogStream>,
     /// Entries of all streams.

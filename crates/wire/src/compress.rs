@@ -3,7 +3,6 @@
 //! Output grows as it is produced, never by what a header claims.
 
 use crate::WireError;
-use std::cell::Cell;
 use std::io::Read;
 
 /// An HTTP `Content-Encoding`.
@@ -90,35 +89,19 @@ pub fn zstd(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
 /// # Errors
 /// As [`gunzip`].
 pub fn snappy(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, WireError> {
-    snappy_len(bytes, bytes_max)?;
-    snap::raw::Decoder::new().decompress_vec(bytes).map_err(|error| snappy_broken(&error))
+    snappy_with_room(bytes, bytes_max, 0)
 }
 
-thread_local! {
-    /// What [`snappy_then`] unpacks into: room that is in the caches already and need not be zeroed again.
-    static UNPACKED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// A thread keeps at most this much room for what it unpacks, in bytes.
-const UNPACKED_BYTES_KEPT: usize = 2 << 20;
-
-/// Shows `work` what [`snappy`] would return.
+/// [`snappy`] with room for `room` bytes more behind what it unpacks.
 ///
 /// # Errors
 /// As [`gunzip`].
-pub fn snappy_then<T>(bytes: &[u8], bytes_max: usize, work: impl FnOnce(&[u8]) -> T) -> Result<T, WireError> {
+pub fn snappy_with_room(bytes: &[u8], bytes_max: usize, room: usize) -> Result<Vec<u8>, WireError> {
     let len = snappy_len(bytes, bytes_max)?;
-    let mut room = UNPACKED.take();
-    if room.len() < len {
-        room.resize(len, 0);
-    }
-    let len =
-        snap::raw::Decoder::new().decompress(bytes, &mut room).map_err(|error| snappy_broken(&error))?;
-    let done = work(room.get(..len).unwrap_or_default());
-    if room.len() <= UNPACKED_BYTES_KEPT {
-        UNPACKED.set(room);
-    }
-    Ok(done)
+    let mut out = vec![0; len.saturating_add(room)];
+    let len = snap::raw::Decoder::new().decompress(bytes, &mut out).map_err(|error| snappy_broken(&error))?;
+    out.truncate(len);
+    Ok(out)
 }
 
 fn snappy_broken(error: &snap::Error) -> WireError {
@@ -184,7 +167,7 @@ mod tests {
         for text in [&text[..], b"short", b"", &text] {
             let packed = snap::raw::Encoder::new().compress_vec(text).unwrap();
             assert_eq!(snappy(&packed, MAX).unwrap(), text);
-            assert_eq!(snappy_then(&packed, MAX, <[u8]>::to_vec).unwrap(), text);
+            assert_eq!(snappy_with_room(&packed, MAX, 9).unwrap(), text);
         }
         assert_eq!(Encoding::from_header("GZIP").unwrap().unpack(&gzip(b"x"), 1), Ok(Some(b"x".to_vec())));
         assert!(matches!(Encoding::from_header("br"), Err(WireError::Unsupported(_))));

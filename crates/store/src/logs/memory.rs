@@ -43,6 +43,7 @@ impl Chunk {
 /// Bytes that `batch` occupies, roughly.
 pub(crate) fn bytes(batch: &LogBatch) -> usize {
     batch.arena.len()
+        + batch.packed.len()
         + batch.entries.len() * ENTRY_BYTES
         + batch.metadata.len() * PAIR_BYTES
         + batch.streams.len() * STREAM_BYTES
@@ -81,6 +82,7 @@ impl Memory for LogMemory {
 
     fn apply(&self, batch: LogBatch) {
         let Some(mut chunk) = Chunk::new(batch) else { return };
+        chunk.batch.packed = Vec::new();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for stream in &mut chunk.batch.streams {
             if let Some(known) = state.labels.get(&stream.labels) {

@@ -41,7 +41,7 @@ impl Signal for Logs {
     }
 
     fn tail(batch: &LogBatch) -> &[u8] {
-        &batch.arena
+        wal::tail(batch)
     }
 
     fn decode(payload: &[u8]) -> Result<LogBatch, Damage> {

@@ -49,26 +49,45 @@ fn records_with_other_texts_have_other_hashes() {
     }
 }
 
+/// The batch with `len` bytes of its arena packed too.
+fn packed(len: usize) -> LogBatch {
+    let mut batch = batch();
+    batch.packed = snap::raw::Encoder::new().compress_vec(&batch.arena[..len]).expect("packed");
+    batch
+}
+
 #[test]
 fn the_payload_is_the_batch() {
-    let batch = batch();
-    let mut payload = Vec::new();
-    Logs::encode(&batch, &mut payload);
-    let tables = payload.len();
-    payload.extend_from_slice(Logs::tail(&batch));
-    assert_eq!(Logs::decode(&payload), Ok(batch));
-    for len in (0..tables).step_by(251) {
-        assert!(Logs::decode(&payload[..len]).is_err(), "first {len} bytes");
-    }
+    let check = |batch: LogBatch| {
+        let mut payload = Vec::new();
+        Logs::encode(&batch, &mut payload);
+        let tables = payload.len();
+        payload.extend_from_slice(Logs::tail(&batch));
+        assert_eq!(Logs::decode(&payload), Ok(LogBatch { packed: Vec::new(), ..batch }));
+        for len in (0..tables).step_by(251) {
+            assert!(Logs::decode(&payload[..len]).is_err(), "first {len} bytes");
+        }
+        payload.len()
+    };
+    let arena = batch().arena.len();
+    let plain = check(batch());
+    assert!(check(packed(1)) > plain);
+    assert!(check(packed(arena / 2)) < plain);
+    assert!(check(packed(arena)) < plain - arena / 2);
+    // A block of more than the arena holds is none of its.
+    let mut other = packed(arena);
+    other.arena.truncate(arena - 1);
+    assert_eq!(Logs::tail(&other), other.arena);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn a_damaged_payload_does_not_panic(at in any::<usize>(), to in any::<u8>()) {
+    fn a_damaged_payload_does_not_panic(len in 0_usize..100, at in any::<usize>(), to in any::<u8>()) {
         let mut payload = Vec::new();
-        Logs::encode(&batch(), &mut payload);
-        payload.extend_from_slice(Logs::tail(&batch()));
+        let batch = packed(len);
+        Logs::encode(&batch, &mut payload);
+        payload.extend_from_slice(Logs::tail(&batch));
         let len = payload.len();
         payload[at % len] = to;
         if let Ok(batch) = Logs::decode(&payload) {

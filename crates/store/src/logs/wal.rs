@@ -1,11 +1,13 @@
-//! The WAL payload of a log batch: the tables in varints, then the arena as it is.
+//! The WAL payload of a log batch: the tables in varints, then the arena, packed where its client packed it.
 
 use crate::codec::{Reader, put_bytes, put_signed, put_varint};
 use crate::error::Damage;
 use model::{Labels, LogBatch, LogEntry, LogStream, SpanId, Text, TraceId};
 
-/// Version of the payload, its first byte.
+/// Version of the payload, its first byte: the arena is what follows the tables.
 const VERSION: u8 = 2;
+/// After the tables comes the end of the arena, its length before it; what follows is a snappy block of what is before.
+const VERSION_PACKED: u8 = 3;
 /// The version with the arena before the tables, its length before it.
 const VERSION_ARENA_FIRST: u8 = 1;
 /// Fewest bytes of a stream, an entry and a metadata pair.
@@ -13,10 +15,26 @@ const STREAM_BYTES_MIN: usize = 2;
 const ENTRY_BYTES_MIN: usize = 5;
 const PAIR_BYTES_MIN: usize = 4;
 
-/// Appends the payload of `batch` up to the arena, which follows it.
+/// Longest arena that is unpacked, in bytes.
+const ARENA_BYTES_MAX: usize = 256 << 20;
+
+/// What of the arena a client packed: the snappy block, and the rest of the arena.
+fn packed(batch: &LogBatch) -> Option<(&[u8], &[u8])> {
+    let len =
+        snap::raw::decompress_len(&batch.packed).ok().filter(|len| (1..=ARENA_BYTES_MAX).contains(len))?;
+    Some((&batch.packed, batch.arena.get(len..)?))
+}
+
+/// What follows what [`encode`] appends.
+pub(super) fn tail(batch: &LogBatch) -> &[u8] {
+    packed(batch).map_or(&batch.arena, |(packed, _)| packed)
+}
+
+/// Appends the payload of `batch` up to its [`tail`].
 pub(super) fn encode(batch: &LogBatch, out: &mut Vec<u8>) {
+    let packed = packed(batch);
     out.reserve(batch.entries.len() * 24);
-    out.push(VERSION);
+    out.push(if packed.is_some() { VERSION_PACKED } else { VERSION });
     put_varint(out, batch.streams.len() as u64);
     for stream in &batch.streams {
         put_varint(out, stream.labels.len() as u64);
@@ -32,6 +50,9 @@ pub(super) fn encode(batch: &LogBatch, out: &mut Vec<u8>) {
             last_ns = entry.ts_ns;
             put_entry(batch, entry, out);
         }
+    }
+    if let Some((_, rest)) = packed {
+        put_bytes(out, rest);
     }
 }
 
@@ -63,7 +84,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<LogBatch, Damage> {
     let mut reader = Reader::new(payload);
     let version = reader.u8()?;
     let arena = match version {
-        VERSION => None,
+        VERSION | VERSION_PACKED => None,
         VERSION_ARENA_FIRST => Some(reader.bytes()?),
         _ => return Err(Damage(format!("log payload version {version} is not known"))),
     };
@@ -81,8 +102,24 @@ pub(super) fn decode(payload: &[u8]) -> Result<LogBatch, Damage> {
         }
         batch.streams.push(LogStream { labels, entries: first..index(batch.entries.len())? });
     }
-    batch.arena = arena.unwrap_or(reader.rest()).to_vec();
+    batch.arena = match (arena, version) {
+        (Some(arena), _) => arena.to_vec(),
+        (None, VERSION_PACKED) => unpack(reader)?,
+        (None, _) => reader.rest().to_vec(),
+    };
     Ok(batch)
+}
+
+fn unpack(mut reader: Reader<'_>) -> Result<Vec<u8>, Damage> {
+    let rest = reader.bytes()?;
+    let packed = reader.rest();
+    let broken = |error: snap::Error| Damage(format!("the arena of a log payload: {error}"));
+    if snap::raw::decompress_len(packed).map_err(broken)? > ARENA_BYTES_MAX {
+        return Err(Damage::new("a log payload has too long an arena"));
+    }
+    let mut arena = snap::raw::Decoder::new().decompress_vec(packed).map_err(broken)?;
+    arena.extend_from_slice(rest);
+    Ok(arena)
 }
 
 fn get_entry(reader: &mut Reader<'_>, ts_ns: i64, batch: &mut LogBatch) -> Result<(), Damage> {

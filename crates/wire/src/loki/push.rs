@@ -1,4 +1,4 @@
-//! The protobuf push body: the hot path of logs. The unpacked message is walked where it lies; a line is copied once.
+//! The protobuf push body: the hot path of logs. The unpacked message is walked where it lies and becomes the arena.
 //!
 //! Source: the field numbers of `logproto.PushRequest` in Loki's public API documentation.
 
@@ -14,11 +14,19 @@ use model::{LogBatch, SpanId, TraceId};
 /// # Errors
 /// When the body is not such a message or unpacks to more than [`BODY_BYTES_MAX`].
 pub fn decode_push_protobuf(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
-    compress::snappy_then(body, BODY_BYTES_MAX, decode)?
+    let mut arena = compress::snappy_with_room(body, BODY_BYTES_MAX, MORE_BYTES)?;
+    let mut decoded = decode(&arena)?;
+    arena.append(&mut decoded.batch.arena);
+    decoded.batch.arena = arena;
+    decoded.batch.packed = body.to_vec();
+    Ok(decoded)
 }
 
+/// Room for what the arena holds beside the body, in bytes: the words of levels and what had to be mended.
+const MORE_BYTES: usize = 1 << 10;
+
 fn decode(bytes: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
-    let mut writer = Writer::new(bytes.len());
+    let mut writer = Writer::over(bytes);
     let (mut streams, mut entries) = (Vec::new(), 0);
     let mut request = Reader::new(bytes);
     while let Some(field) = request.next_field()? {
@@ -70,7 +78,7 @@ fn utf8_labels(bytes: &[u8]) -> Result<&str, WireError> {
     })
 }
 
-fn entry(writer: &mut Writer, mut reader: Reader<'_>) -> Result<(), WireError> {
+fn entry(writer: &mut Writer<'_>, mut reader: Reader<'_>) -> Result<(), WireError> {
     let (mut ts_ns, mut line) = (0, &b""[..]);
     while let Some(field) = reader.next_field()? {
         match field.number {
@@ -186,6 +194,23 @@ mod tests {
             (batch.entries[0].trace_id.to_string().as_str(), batch.entries[0].span_id.to_string().as_str()),
             (id, "00f067aa0ba902b7")
         );
+    }
+
+    #[test]
+    fn a_line_that_was_mended_leaves_the_others_their_ids() {
+        let ids: Vec<String> = (1..5_u128).map(|id| format!("{id:032x}")).collect();
+        let mut entries: Vec<Vec<u8>> =
+            ids.iter().map(|id| line(1, &format!("é trace_id={id}"), &[("k", "ö")])).collect();
+        let mended = entries[1].windows(2).position(|pair| pair == "é".as_bytes()).unwrap();
+        entries[1][mended] = b'?';
+        let batch = push(&[("{}", &entries)]).unwrap().batch;
+        let found: Vec<String> = batch.entries.iter().map(|entry| entry.trace_id.to_string()).collect();
+        assert_eq!(found, ids);
+        let lines: Vec<&str> = batch.entries.iter().map(|entry| batch.line(entry)).collect();
+        assert!(lines[0].starts_with("é trace") && lines[1].starts_with("?\u{fffd} trace"), "{lines:?}");
+        assert_eq!(batch.metadata(&batch.entries[1]).next(), Some(("k", "ö")));
+        let body = compress::snappy(&batch.packed, BODY_BYTES_MAX).unwrap();
+        assert_eq!(batch.arena.get(..body.len()), Some(body.as_slice()));
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! Builds a log batch: lines and metadata go into the arena once, and every entry gets its level and trace ids.
+//! Builds a log batch: texts that stand in the body it is made from stay there, others go into the arena once, and every
+//! entry gets its level and trace ids.
 
 use super::fields::{LEVEL_FIELDS, hex_id, level_rank};
 use super::labels::with_service_name;
 use super::level::{level_of_line, level_of_severity_number, normalize_level};
 use crate::Decoded;
-use crate::arena::{Keys, push_text};
+use crate::arena::{Keys, is_utf8, place, push_text};
 use crate::limits::ATTRIBUTES_PER_RECORD_MAX;
 use memchr::memmem::Finder;
 use model::{Labels, LogBatch, LogEntry, SpanId, Text, TraceId};
 use std::borrow::Cow;
+use std::str::FromStr;
 
 /// The structured metadata that carries the level.
 const DETECTED_LEVEL: &str = "detected_level";
@@ -17,8 +19,10 @@ const TRACE_ID: &str = "trace_id";
 
 /// Collects streams and entries.
 #[derive(Debug)]
-pub(crate) struct Writer {
-    /// What is collected so far, but for ids that stand in lines.
+pub(crate) struct Writer<'a> {
+    /// Where texts may stay; the arena goes on behind it.
+    body: &'a [u8],
+    /// What is collected so far, but for ids that stand in lines. Of the arena it has what is not in the body.
     out: Decoded<LogBatch>,
     names: Keys,
     /// Texts that every entry may share.
@@ -36,12 +40,19 @@ enum Level {
     Other(Text),
 }
 
-impl Writer {
+impl<'a> Writer<'a> {
+    /// A batch whose arena will have `capacity` bytes or so.
     pub(crate) fn new(capacity: usize) -> Self {
-        let mut out = Decoded::<LogBatch>::default();
-        out.batch.arena.reserve(capacity);
+        let mut writer = Self::over(&[]);
+        writer.out.batch.arena.reserve(capacity);
+        writer
+    }
+
+    /// A batch whose arena will be `body` with what [`end`](Self::end) returns behind it.
+    pub(crate) fn over(body: &'a [u8]) -> Self {
         Self {
-            out,
+            body,
+            out: Decoded::default(),
             names: Keys::default(),
             shared: Vec::new(),
             stream_level: None,
@@ -69,9 +80,24 @@ impl Writer {
         self.out.batch.metadata.reserve(entries + entries / 8);
     }
 
-    /// Appends text to the arena; invalid UTF-8 is replaced.
+    /// The text's place in the body, or else in the arena, to which it is appended; invalid UTF-8 is replaced.
     pub(crate) fn text(&mut self, bytes: &[u8]) -> Text {
-        push_text(&mut self.out.batch.arena, bytes)
+        match place(self.body, bytes) {
+            Some(text) if is_utf8(bytes) => text,
+            _ => push_text(&mut self.out.batch.arena, bytes).shifted(self.arena_start()),
+        }
+    }
+
+    /// Where texts of the arena that is being written start.
+    fn arena_start(&self) -> u32 {
+        u32::try_from(self.body.len()).unwrap_or(u32::MAX)
+    }
+
+    fn bytes(&self, text: Text) -> &[u8] {
+        match text.start.checked_sub(self.arena_start()) {
+            Some(start) => Text { start, ..text }.bytes(&self.out.batch.arena),
+            None => text.bytes(self.body),
+        }
     }
 
     /// Adds structured metadata to the entry that [`finish`](Self::finish) will end. An empty value is no value; the
@@ -81,9 +107,19 @@ impl Writer {
             return;
         }
         let at = self.out.batch.metadata.len() - self.entry;
-        let name = self.names.intern(&mut self.out.batch.arena, at, &sanitize(name));
+        let name = self.name(at, &sanitize(name));
         let value = self.text(value);
         self.out.batch.metadata.push((name, value));
+    }
+
+    /// The text of the name of the entry's pair number `at`: most often that of the entry before.
+    fn name(&mut self, at: usize, name: &[u8]) -> Text {
+        if let Some(text) = self.names.seen(at).filter(|text| self.bytes(*text) == name) {
+            return text;
+        }
+        let text = self.text(name);
+        self.names.remember(at, text);
+        text
     }
 
     /// Adds metadata whose texts stand in the arena already.
@@ -141,14 +177,13 @@ impl Writer {
         if self.stream_level.is_some() {
             return self.stream_level;
         }
-        let arena = &self.out.batch.arena;
         let mut best: Option<(usize, Text)> = None;
         let mut number = None;
         for (name, value) in pairs {
-            let name = name.bytes(arena);
+            let name = self.bytes(*name);
             match name.first() {
                 Some(b'd') if name == DETECTED_LEVEL.as_bytes() => return None,
-                Some(b's') if name == b"severity_number" => number = value.str(arena).parse().ok(),
+                Some(b's') if name == b"severity_number" => number = self.parse(*value),
                 _ => {}
             }
             if let Some(rank) = level_rank(name)
@@ -158,74 +193,85 @@ impl Writer {
             }
         }
         if let Some((_, value)) = best {
-            return Some(normalize_level(value.bytes(arena)).map_or(Level::Other(value), Level::Known));
+            return Some(normalize_level(self.bytes(value)).map_or(Level::Other(value), Level::Known));
         }
-        let level = number.map_or_else(|| level_of_line(line.bytes(arena)), level_of_severity_number);
+        let level = number.map_or_else(|| level_of_line(self.bytes(line)), level_of_severity_number);
         Some(Level::Known(level))
     }
 
     /// What a query reads as the label `trace_id` decides, so that looking for a trace by its label finds its lines.
     fn ids(&self, pairs: &[(Text, Text)], given: (TraceId, SpanId)) -> (TraceId, SpanId) {
         let (mut trace, mut span) = given;
-        let arena = &self.out.batch.arena;
-        let named = pairs.iter().rev().find(|(name, _)| name.bytes(arena) == TRACE_ID.as_bytes());
-        let label = self.stream_trace.or_else(|| named.and_then(|(_, value)| value.str(arena).parse().ok()));
+        let named = pairs.iter().rev().find(|(name, _)| self.bytes(*name) == TRACE_ID.as_bytes());
+        let label = self.stream_trace.or_else(|| named.and_then(|(_, value)| self.parse(*value)));
         trace = label.unwrap_or(trace);
         for (name, value) in pairs {
-            let name = name.bytes(arena);
+            let name = self.bytes(*name);
             if trace.is_none() && is_id_name(name, b"trace") {
-                trace = value.str(arena).parse().unwrap_or_default();
+                trace = self.parse(*value).unwrap_or_default();
             } else if span.is_none() && is_id_name(name, b"span") {
-                span = value.str(arena).parse().unwrap_or_default();
+                span = self.parse(*value).unwrap_or_default();
             }
         }
         (trace, span)
     }
 
-    /// What was collected. Lines of entries without ids are searched for them, all at once.
+    fn parse<T: FromStr>(&self, text: Text) -> Option<T> {
+        std::str::from_utf8(self.bytes(text)).ok()?.parse().ok()
+    }
+
+    /// What was collected; of the arena what belongs behind the body. Lines of entries without ids are searched for them,
+    /// all at once.
     pub(crate) fn end(mut self) -> Decoded<LogBatch> {
+        let arena_start = self.arena_start();
         let LogBatch { arena, entries, .. } = &mut self.out.batch;
-        let mut traced = Vec::new();
-        let untraced = entries.iter_mut().filter(|entry| entry.trace_id.is_none());
-        ids_in_lines(arena, untraced, "trace", 32, |entry, id| {
-            entry.trace_id = TraceId(id.to_be_bytes());
-            traced.push(entry);
-        });
-        let spanless =
-            traced.into_iter().filter(|entry| !entry.trace_id.is_none() && entry.span_id.is_none());
-        ids_in_lines(arena, spanless, "span", 16, |entry, id| {
-            let [_, _, _, _, _, _, _, _, low @ ..] = id.to_be_bytes();
-            entry.span_id = SpanId(low);
-        });
+        let in_body = |entry: &&mut LogEntry| entry.line.start < arena_start;
+        ids_in_lines(self.body, 0, entries.iter_mut().filter(in_body));
+        ids_in_lines(arena, arena_start as usize, entries.iter_mut().filter(|entry| !in_body(entry)));
         self.out
     }
 }
 
-/// Gives the first id in the line of each of `entries`, which stand in the order of their lines, to `found`. One search
-/// over the arena costs less than a search a line.
-fn ids_in_lines<'a>(
-    arena: &[u8],
-    mut entries: impl Iterator<Item = &'a mut LogEntry>,
+/// Looks for ids in the lines of those of `entries` that have none; the lines stand in `texts`, which begin at `start` of
+/// the arena, in the order of the entries.
+fn ids_in_lines<'a>(texts: &[u8], start: usize, entries: impl Iterator<Item = &'a mut LogEntry>) {
+    let mut traced = Vec::new();
+    let untraced = entries.filter(|entry| entry.trace_id.is_none());
+    find_ids(texts, start, untraced, "trace", 32, |entry, id| {
+        entry.trace_id = TraceId(id.to_be_bytes());
+        traced.push(entry);
+    });
+    let spanless = traced.into_iter().filter(|entry| !entry.trace_id.is_none() && entry.span_id.is_none());
+    find_ids(texts, start, spanless, "span", 16, |entry, id| {
+        let [_, _, _, _, _, _, _, _, low @ ..] = id.to_be_bytes();
+        entry.span_id = SpanId(low);
+    });
+}
+
+/// Gives the first id in the line of each of `entries` to `found`. One search over all texts costs less than a search a
+/// line.
+fn find_ids<'a>(
+    texts: &[u8],
+    start: usize,
+    entries: impl Iterator<Item = &'a mut LogEntry>,
     name: &str,
     digits_max: usize,
     mut found: impl FnMut(&'a mut LogEntry, u128),
 ) {
-    let mut next = entries.next();
+    let mut entries = entries.peekable();
     // The first letter comes in both cases.
     let name = name.get(1..).unwrap_or_default();
-    for at in Finder::new(name).find_iter(arena) {
-        let line_ends = |entry: &LogEntry| (entry.line.start + entry.line.len) as usize;
-        while next.as_ref().is_some_and(|entry| line_ends(entry) <= at) {
-            next = entries.next();
-        }
-        let Some(entry) = next.take() else { return };
-        let rest = arena.get(at + name.len()..line_ends(entry)).unwrap_or_default();
-        match hex_id(rest, digits_max).filter(|_| at >= entry.line.start as usize) {
-            Some(id) => {
-                found(entry, id);
-                next = entries.next();
-            }
-            None => next = Some(entry),
+    for at in Finder::new(name).find_iter(texts) {
+        let line = |entry: &LogEntry| {
+            let first = (entry.line.start as usize).saturating_sub(start);
+            first..first + entry.line.len as usize
+        };
+        while entries.next_if(|entry| line(entry).end <= at).is_some() {}
+        let Some(line) = entries.peek().map(|entry| line(entry)) else { return };
+        let rest = texts.get(at + name.len()..line.end).unwrap_or_default();
+        let id = hex_id(rest, digits_max).filter(|_| line.contains(&at));
+        if let Some((entry, id)) = id.and_then(|id| Some((entries.next()?, id))) {
+            found(entry, id);
         }
     }
 }

@@ -51,7 +51,7 @@ pub fn decode_logs(body: &[u8], format: Format, now_ns: i64) -> Result<Decoded<L
 }
 
 struct Decoder {
-    writer: Writer,
+    writer: Writer<'static>,
     now_ns: i64,
     /// Metadata that the resource gives every record.
     resource: Vec<(Text, Text)>,
@@ -186,7 +186,7 @@ impl Decoder {
     }
 }
 
-fn pair(writer: &mut Writer, name: &[u8], value: &str) -> (Text, Text) {
+fn pair(writer: &mut Writer<'_>, name: &[u8], value: &str) -> (Text, Text) {
     (writer.text(&sanitize(name)), writer.text(value.as_bytes()))
 }
 
