@@ -12,7 +12,7 @@ pub struct LogEntry {
     pub ts_ns: i64,
     /// The line, UTF-8, in the arena.
     pub line: Text,
-    /// Structured metadata: indices into [`LogBatch::metadata`].
+    /// Structured metadata: indices into [`LogBatch::metadata`]; entries may share them.
     pub metadata: Range<u32>,
     /// From OTLP's field or from metadata or the line; none when all zero.
     pub trace_id: TraceId,
@@ -41,7 +41,7 @@ pub struct LogBatch {
     pub streams: Vec<LogStream>,
     /// Entries of all streams.
     pub entries: Vec<LogEntry>,
-    /// Structured metadata, key and value, of all entries.
+    /// Structured metadata, key and value, that entries refer to.
     pub metadata: Vec<(Text, Text)>,
 }
 

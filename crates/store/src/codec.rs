@@ -9,13 +9,11 @@ const VARINT_BYTES_MAX: u32 = 10;
 
 /// Appends an LEB128 varint.
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    let seven = |at: u32| (value >> (7 * at)).to_le_bytes()[0];
-    // Room is asked for once per number, and most are short.
-    match value {
-        0..0x80 => return out.push(seven(0)),
-        0x80..0x4000 => return out.extend_from_slice(&[seven(0) | 0x80, seven(1)]),
-        0x4000..0x20_0000 => return out.extend_from_slice(&[seven(0) | 0x80, seven(1) | 0x80, seven(2)]),
-        _ => {}
+    if value < 1 << 56 {
+        let (bytes, len) = spread(value);
+        let end = out.len() + len;
+        out.extend_from_slice(&bytes);
+        return out.truncate(end);
     }
     let (mut bytes, mut len) = ([0; VARINT_BYTES_MAX as usize], 0);
     while value >= 0x80 {
@@ -24,6 +22,19 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     }
     bytes[len] = value.to_le_bytes()[0];
     out.extend_from_slice(&bytes[..=len]);
+}
+
+/// The varint of a value of up to 56 bits, and its length: without a branch, for nobody can guess lengths.
+#[inline]
+fn spread(value: u64) -> ([u8; 8], usize) {
+    // Halves move apart, then quarters, then eighths, so that each byte has seven bits.
+    let halves = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
+    let sevens = quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1;
+    // A seventh of the highest bit's number, rounded down.
+    let more = ((value | 1).ilog2() * 37) >> 8;
+    let continued = 0x8080_8080_8080_8080 & ((1 << (8 * more)) - 1);
+    ((sevens | continued).to_le_bytes(), more as usize + 1)
 }
 
 /// Appends a signed varint (zigzag).
@@ -222,6 +233,18 @@ mod tests {
         assert_eq!(reader.varint(), Ok(u64::MAX));
         assert_eq!(reader.str(), Ok("abc"));
         assert!(reader.is_empty());
+    }
+
+    #[test]
+    fn varints_are_as_short_as_they_can_be() {
+        for bits in 0..64_u32 {
+            for value in [1 << bits, (1 << bits) - 1, 0x5555_5555_5555_5555 >> (63 - bits)] {
+                let mut out = vec![7];
+                put_varint(&mut out, value);
+                let len = (64 - (value | 1).leading_zeros()).div_ceil(7) as usize;
+                assert_eq!((out.len(), Reader::new(&out[1..]).varint()), (1 + len, Ok(value)), "{value:x}");
+            }
+        }
     }
 
     #[test]

@@ -116,6 +116,15 @@ impl<'a> Values<'a> {
         }
     }
 
+    fn push_again(&mut self) {
+        match self {
+            Self::Empty => {}
+            Self::Text(values) => values.extend(values.last().copied()),
+            Self::Int(values) => values.extend(values.last().copied()),
+            Self::Double(values) => values.extend(values.last().copied()),
+        }
+    }
+
     fn copy(&mut self, from: &Self, at: usize) {
         match (self, from) {
             (Self::Text(into), Self::Text(from)) => into.extend(from.get(at)),
@@ -187,6 +196,18 @@ impl<'a> AttrsBuilder<'a> {
         });
         self.rows.push(code);
         self.shape = shape;
+    }
+
+    /// Appends the list of the row before once more, as the next row's; an empty one when there is none.
+    pub fn push_again(&mut self) {
+        let Some(code) = self.rows.last().copied() else { return self.push(std::iter::empty()) };
+        for pair in self.shapes.get(code as usize).into_iter().flatten() {
+            if let Some(pair) = self.pairs.get_mut(*pair as usize) {
+                pair.count += 1;
+                pair.values.push_again();
+            }
+        }
+        self.rows.push(code);
     }
 
     fn intern(&mut self, key: &'a [u8], kind: Kind) -> u32 {

@@ -95,13 +95,19 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32, learned: &mut Learned) -> Enc
     let (mut texts, mut row_ids) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     let (mut trace_ids, mut span_ids) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     let mut lists = AttrsBuilder::default();
+    let mut last = None;
     // Entries are read once, for all columns: they are far apart.
     for Row { batch, entry, .. } in rows {
         texts.push(entry.line.bytes(&batch.arena));
         row_ids.push(RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns));
         trace_ids.push(entry.trace_id.0);
         span_ids.push(entry.span_id.0);
-        lists.push(metadata_of(batch, entry));
+        let list = (std::ptr::from_ref(*batch), &entry.metadata);
+        if last.replace(list) == Some(list) {
+            lists.push_again();
+        } else {
+            lists.push(metadata_of(batch, entry));
+        }
     }
     let mut times = SegmentWriter::new();
     write_signed(&mut times, &rows.iter().map(|row| row.ts_ns).collect::<Vec<_>>());

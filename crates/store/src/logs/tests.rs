@@ -3,10 +3,11 @@
 use super::block::{self, Row};
 use super::index::LogIndex;
 use super::*;
+use crate::column::attrs::KeyTexts;
 use crate::column::line_filter::LineFilter;
 use crate::column::template::Learned;
 use crate::signal::Memory;
-use model::{Labels, SpanId, TraceId};
+use model::{Labels, SpanId, Text, TraceId, Value};
 use proptest::prelude::*;
 
 fn batch() -> LogBatch {
@@ -78,6 +79,48 @@ fn the_payload_is_the_batch() {
     let mut other = packed(arena);
     other.arena.truncate(arena - 1);
     assert_eq!(Logs::tail(&other), other.arena);
+}
+
+#[test]
+fn entries_may_share_metadata() {
+    let mut batch = batch();
+    for at in (0..batch.entries.len()).filter(|at| at % 7 > 2) {
+        batch.entries[at].metadata = batch.entries[at / 100 * 100].metadata.clone();
+    }
+    let rows: Vec<Row<'_>> = batch.entries.iter().map(|entry| Row::new(0, &batch, entry)).collect();
+    let encoded = block::encode(&rows, 0, &mut Learned::default());
+    let metadata = block::decode_metadata(&encoded.segments[3], rows.len()).expect("metadata");
+    let (mut arena, mut keys, mut cursor) = (Vec::new(), KeyTexts::default(), metadata.seek(0));
+    for (row, entry) in batch.entries.iter().enumerate() {
+        let mut found = Vec::new();
+        metadata.advance(&mut cursor, row);
+        metadata.visit(&mut cursor, &mut arena, &mut keys, |attr| found.push(attr));
+        let text = |text: Text| text.str(&arena).to_owned();
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|attr| match attr.value {
+                Value::Str(value) => (text(attr.key), text(value)),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected: Vec<_> = batch.metadata(entry).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        assert_eq!(found, expected, "{row}");
+    }
+}
+
+#[test]
+fn payloads_of_version_2_are_read() {
+    let mut payload = vec![2, 1];
+    let texts: [&[u8]; 4] = [b"\x01", b"\x01a", b"\x01b", b"\x02"];
+    payload.extend(texts.concat());
+    // Time, line, no ids, one pair; time, line, none.
+    payload.extend([4, 0, 3, 0, 1, 3, 1, 4, 2, 2, 6, 2, 0, 0]);
+    payload.extend(b"onekv\0xy");
+    let batch = Logs::decode(&payload).expect("version 2");
+    let entries: Vec<_> =
+        batch.entries.iter().map(|e| (e.ts_ns, batch.line(e), batch.metadata(e).collect())).collect();
+    assert_eq!(entries, [(2, "one", vec![("k", "v\0")]), (3, "xy", vec![])]);
+    assert_eq!(batch.streams[0].labels, Labels::from_pairs([("a", "b")]));
 }
 
 proptest! {

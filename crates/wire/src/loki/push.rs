@@ -197,6 +197,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_with_nothing_but_a_level_share_it() {
+        let lines =
+            ["info", "error", "info", "x", "error"].map(|level| line(1, &format!("level={level}"), &[]));
+        let batch = push(&[("{}", &lines[..3]), (r#"{a="b"}"#, &lines[3..])]).unwrap().batch;
+        let levels: Vec<_> = batch
+            .entries
+            .iter()
+            .map(|entry| batch.metadata(entry).map(|(_, v)| v).collect::<String>())
+            .collect();
+        assert_eq!(levels, ["info", "error", "info", "unknown", "error"]);
+        assert_eq!(batch.metadata.len(), 3);
+    }
+
+    #[test]
     fn a_line_that_was_mended_leaves_the_others_their_ids() {
         let ids: Vec<String> = (1..5_u128).map(|id| format!("{id:032x}")).collect();
         let mut entries: Vec<Vec<u8>> =

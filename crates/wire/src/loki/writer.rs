@@ -10,6 +10,7 @@ use crate::limits::ATTRIBUTES_PER_RECORD_MAX;
 use memchr::memmem::Finder;
 use model::{Labels, LogBatch, LogEntry, SpanId, Text, TraceId};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// The structured metadata that carries the level.
@@ -27,6 +28,8 @@ pub(crate) struct Writer<'a> {
     names: Keys,
     /// Texts that every entry may share.
     shared: Vec<(&'static str, Text)>,
+    /// Metadata that entries with nothing but a level share.
+    only_level: Vec<(&'static str, Range<u32>)>,
     stream_level: Option<Level>,
     stream_trace: Option<TraceId>,
     entry: usize,
@@ -55,6 +58,7 @@ impl<'a> Writer<'a> {
             out: Decoded::default(),
             names: Keys::default(),
             shared: Vec::new(),
+            only_level: Vec::new(),
             stream_level: None,
             stream_trace: None,
             entry: 0,
@@ -77,7 +81,7 @@ impl<'a> Writer<'a> {
     /// Makes room for so many entries; most have nothing but a level.
     pub(crate) fn reserve(&mut self, entries: usize) {
         self.out.batch.entries.reserve(entries);
-        self.out.batch.metadata.reserve(entries + entries / 8);
+        self.out.batch.metadata.reserve(entries / 8);
     }
 
     /// The text's place in the body, or else in the arena, to which it is appended; invalid UTF-8 is replaced.
@@ -145,22 +149,46 @@ impl<'a> Writer<'a> {
             return;
         }
         let (trace_id, span_id) = self.ids(pairs, ids);
-        if let Some(level) = self.level(pairs, line) {
-            let name = self.shared(DETECTED_LEVEL);
-            let value = match level {
-                Level::Known(level) => self.shared(level),
-                Level::Other(text) => text,
-            };
-            self.out.batch.metadata.push((name, value));
-        }
-        let index = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let metadata = match self.level(pairs, line) {
+            Some(Level::Known(level)) if pairs.is_empty() => self.only_level(level),
+            Some(level) => {
+                self.push_level(level);
+                self.metadata_since(self.entry)
+            }
+            None => self.metadata_since(self.entry),
+        };
         let batch = &mut self.out.batch;
-        let metadata = index(self.entry)..index(batch.metadata.len());
         batch.entries.push(LogEntry { ts_ns, line, metadata, trace_id, span_id });
         if let Some(stream) = batch.streams.last_mut() {
             stream.entries.end += 1;
         }
         self.entry = batch.metadata.len();
+    }
+
+    fn metadata_since(&self, first: usize) -> Range<u32> {
+        let index = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        index(first)..index(self.out.batch.metadata.len())
+    }
+
+    /// The metadata of an entry that has nothing but a level: one pair of each level serves all of them.
+    fn only_level(&mut self, level: &'static str) -> Range<u32> {
+        // By address: the words are few constants, and comparing them is a call.
+        if let Some((_, metadata)) = self.only_level.iter().find(|(known, _)| std::ptr::eq(*known, level)) {
+            return metadata.clone();
+        }
+        self.push_level(Level::Known(level));
+        let metadata = self.metadata_since(self.entry);
+        self.only_level.push((level, metadata.clone()));
+        metadata
+    }
+
+    fn push_level(&mut self, level: Level) {
+        let name = self.shared(DETECTED_LEVEL);
+        let value = match level {
+            Level::Known(level) => self.shared(level),
+            Level::Other(text) => text,
+        };
+        self.out.batch.metadata.push((name, value));
     }
 
     fn shared(&mut self, word: &'static str) -> Text {

@@ -9,6 +9,9 @@ use super::time::{STAMP_BYTES, Stamp};
 use super::tokens::Var;
 use super::{ADDRESS, DECIMAL, DIGITS, MARKER_MIN, RowIds, SPAN, TIME, TRACE};
 
+/// Bytes of a line of a stack trace, roughly: for what there is to be room.
+const PIECE_BYTES: usize = 128;
+
 /// A piece of a value, and the value's row.
 pub(super) type Piece<'a> = (&'a [u8], u32);
 
@@ -148,7 +151,8 @@ impl<'a> Templates<'a> {
     #[must_use]
     pub fn find(values: &[&'a [u8]], ids: &[RowIds], learned: &mut Learned) -> Self {
         let mut per_row = Vec::with_capacity(values.len());
-        let mut pieces: Vec<Piece<'a>> = Vec::with_capacity(values.len());
+        let bytes: usize = values.iter().map(|value| value.len()).sum();
+        let mut pieces: Vec<Piece<'a>> = Vec::with_capacity(values.len() + bytes / PIECE_BYTES);
         for (row, value) in values.iter().enumerate() {
             let before = pieces.len();
             let row = u32::try_from(row).unwrap_or(u32::MAX);

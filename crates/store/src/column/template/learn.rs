@@ -18,6 +18,9 @@ const PIECE_BYTES_MAX: usize = 2 << 10;
 const NODES_MAX: usize = 4096;
 const KEYS_BYTES_MAX: usize = 256 << 10;
 
+/// Room for the steps of a piece; few have more.
+const STEPS: usize = 32;
+
 /// A fragment that was found behind another, or at the start.
 #[derive(Debug)]
 struct Step {
@@ -87,7 +90,7 @@ impl Learner {
         if piece.len() > PIECE_BYTES_MAX {
             return None;
         }
-        let (mut steps, mut texts) = (Vec::new(), Vec::new());
+        let (mut steps, mut texts) = (Vec::with_capacity(STEPS), Vec::with_capacity(STEPS));
         let rest = tokenizer.fragments(piece, self.wide, ids, |before, fragment, text| {
             steps.push(self.step(steps.last().copied(), before, fragment, text));
             texts.push(text);

@@ -308,8 +308,7 @@ impl Tokenizer {
         let mut other = None;
         let mut texts = true;
         loop {
-            let rest = &piece[at..];
-            let found = if texts { trie.text(node, rest) } else { None };
+            let found = if texts { trie.text(node, piece, at) } else { None };
             if let Some((next, len)) = found {
                 if node.has_slots() {
                     other = Some((node, at, self.vars.len()));
@@ -317,7 +316,7 @@ impl Tokenizer {
                 (node, at) = (next, at + len);
                 continue;
             }
-            if rest.is_empty()
+            if at == piece.len()
                 && let Some(template) = node.template()
             {
                 return Some(template);
@@ -364,7 +363,7 @@ impl Tokenizer {
     /// Takes the run at `at` when it has nothing but digits and is no part of a time or of a dotted value; returns its end.
     #[inline]
     fn follow_number(&mut self, piece: &[u8], at: usize) -> Option<usize> {
-        let len = digits(piece.get(at..)?);
+        let len = digits(piece, at);
         let end = at + len;
         match (piece.get(end).copied().unwrap_or(0), len) {
             (_, 0 | VECTOR_BYTES..) | (b'.', _) | (b'-', 4) | (b'/' | b':', 2) => return None,
