@@ -3,6 +3,7 @@
 use crate::id::{SpanId, TraceId};
 use crate::labels::Labels;
 use crate::text::Text;
+use bytes::Bytes;
 use std::ops::Range;
 
 /// One line.
@@ -36,7 +37,7 @@ pub struct LogBatch {
     pub arena: Vec<u8>,
     /// The snappy block that the arena's first bytes came in; empty when they came otherwise. What is durable may hold it
     /// in their place. It unpacks to exactly them: whoever changes them clears it.
-    pub packed: Vec<u8>,
+    pub packed: Bytes,
     /// The streams; a label set may come more than once.
     pub streams: Vec<LogStream>,
     /// Entries of all streams.

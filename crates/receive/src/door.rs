@@ -50,7 +50,7 @@ enum Media {
 }
 
 /// Bytes to nouns.
-type Decode = fn(&Receiver, &Tenant, Media, &[u8]) -> Result<Decoded<Batch>, Fault>;
+type Decode = fn(&Receiver, &Tenant, Media, &Bytes) -> Result<Decoded<Batch>, Fault>;
 
 /// One row: where, how to read, how to decode, how to answer.
 struct Door {
@@ -257,12 +257,12 @@ struct Message {
 
 impl Message {
     fn decode(&self, hold: &mut Hold) -> Result<Decoded<Batch>, Fault> {
-        let decode = |body: &[u8]| (self.door.decode)(&self.receiver, &self.tenant, self.media, body);
+        let decode = |body: &Bytes| (self.door.decode)(&self.receiver, &self.tenant, self.media, body);
         match self.encoding.unpack(&self.body, self.receiver.options().decoded_bytes_max)? {
             None => decode(&self.body),
             Some(plain) => {
                 hold.grow(plain.len())?;
-                decode(&plain)
+                decode(&plain.into())
             }
         }
     }

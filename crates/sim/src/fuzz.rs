@@ -150,7 +150,7 @@ pub fn loki_push(data: &[u8]) {
     let _ = if json {
         wire::loki::decode_push_json(rest)
     } else {
-        wire::loki::decode_push_protobuf(&snappy(rest))
+        wire::loki::decode_push_protobuf(&snappy(rest).into())
     };
 }
 

@@ -5,6 +5,7 @@
 //! programs.
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
+use bytes::Bytes;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use wire::compress;
@@ -182,11 +183,11 @@ fn main() -> Result<(), Error> {
         for (mix, lines) in MIXES.iter().zip(&mut lines) {
             (0..STREAMS_PER_MIX).try_for_each(|_| stream(&mut rng, *mix, &mut plain, lines))?;
         }
-        bodies.push(snap::raw::Encoder::new().compress_vec(&plain)?);
+        bodies.push(Bytes::from(snap::raw::Encoder::new().compress_vec(&plain)?));
     }
     let bytes_of = |lines: &[String]| lines.iter().map(String::len).sum::<usize>();
     let all = lines.iter().map(|lines| bytes_of(lines)).sum();
-    let each = |work: &dyn Fn(&[u8])| bodies.iter().for_each(|body| work(body));
+    let each = |work: &dyn Fn(&Bytes)| bodies.iter().for_each(|body| work(body));
     measure("decode", all, repeats, || each(&|body| drop(black_box(decode_push_protobuf(body)))))?;
     measure("snappy alone", all, repeats, || {
         each(&|body| drop(black_box(compress::snappy(body, BODY_BYTES_MAX))));

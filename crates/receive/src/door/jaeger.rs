@@ -4,6 +4,7 @@ use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, media_type,
 use crate::fault::Fault;
 use crate::grpc;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use model::Tenant;
 use prost::Message;
@@ -40,12 +41,12 @@ fn media_thrift(headers: &HeaderMap) -> Result<Media, Fault> {
     }
 }
 
-fn decode_thrift(_: &Receiver, _: &Tenant, _: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+fn decode_thrift(_: &Receiver, _: &Tenant, _: Media, body: &Bytes) -> Result<Decoded<Batch>, Fault> {
     Ok(whole(Batch::Spans(decode_thrift_binary_batch(body)?)))
 }
 
-fn decode_grpc(_: &Receiver, _: &Tenant, _: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
-    let request = PostSpansRequest::decode(body)
+fn decode_grpc(_: &Receiver, _: &Tenant, _: Media, body: &Bytes) -> Result<Decoded<Batch>, Fault> {
+    let request = PostSpansRequest::decode(&body[..])
         .map_err(|error| Fault::Malformed(format!("PostSpansRequest cannot be decoded: {error}")))?;
     Ok(whole(Batch::Spans(decode_api_v2(&request.batch.unwrap_or_default())?)))
 }

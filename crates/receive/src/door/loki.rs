@@ -3,6 +3,7 @@
 use super::{Batch, Door, Media, Receipt, Receiver, batch, content_encoding, media_type, otlp, text};
 use crate::fault::Fault;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use model::Tenant;
 use wire::Decoded;
@@ -39,7 +40,7 @@ fn encoding(headers: &HeaderMap, media: Media) -> Result<Encoding, Fault> {
     }
 }
 
-fn decode(_: &Receiver, _: &Tenant, media: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+fn decode(_: &Receiver, _: &Tenant, media: Media, body: &Bytes) -> Result<Decoded<Batch>, Fault> {
     let decoded = match media {
         Media::Json => wire::loki::decode_push_json(body)?,
         _ => wire::loki::decode_push_protobuf(body)?,

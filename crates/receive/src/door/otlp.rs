@@ -6,6 +6,7 @@ use crate::grpc;
 use crate::status::RpcStatus;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use model::Tenant;
 use prost::Message;
@@ -122,7 +123,7 @@ fn format_of(media: Media) -> Format {
     if media == Media::Json { Format::Json } else { Format::Protobuf }
 }
 
-fn traces(_: &Receiver, _: &Tenant, media: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+fn traces(_: &Receiver, _: &Tenant, media: Media, body: &Bytes) -> Result<Decoded<Batch>, Fault> {
     Ok(batch(decode_traces(body, format_of(media))?, Batch::Spans))
 }
 
@@ -131,7 +132,7 @@ pub(super) fn logs(
     receiver: &Receiver,
     _: &Tenant,
     media: Media,
-    body: &[u8],
+    body: &Bytes,
 ) -> Result<Decoded<Batch>, Fault> {
     Ok(batch(decode_logs(body, format_of(media), receiver.now_ns())?, Batch::Logs))
 }
@@ -141,7 +142,7 @@ pub(super) fn metrics(
     receiver: &Receiver,
     tenant: &Tenant,
     media: Media,
-    body: &[u8],
+    body: &Bytes,
 ) -> Result<Decoded<Batch>, Fault> {
     let now_ms = receiver.now_ns().div_euclid(1_000_000);
     let translation = &receiver.options().translation;

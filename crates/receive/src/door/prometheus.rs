@@ -6,6 +6,7 @@
 use super::{Batch, Door, Media, Receipt, Receiver, body, content_encoding, media_type, otlp, text, whole};
 use crate::fault::Fault;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::Tenant;
 use model::ingest::LABELS_MALFORMED;
@@ -82,7 +83,7 @@ fn message_of(content: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn decode(_: &Receiver, _: &Tenant, _: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+fn decode(_: &Receiver, _: &Tenant, _: Media, body: &Bytes) -> Result<Decoded<Batch>, Fault> {
     Ok(whole(Batch::Metrics(wire::prometheus::remote_write::decode(body)?)))
 }
 

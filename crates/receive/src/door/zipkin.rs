@@ -3,6 +3,7 @@
 use super::{Batch, Door, Media, Receipt, Receiver, content_encoding, media_type, text, whole};
 use crate::fault::Fault;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use model::Tenant;
 use wire::Decoded;
@@ -21,7 +22,7 @@ fn media(headers: &HeaderMap) -> Result<Media, Fault> {
     }
 }
 
-fn decode(_: &Receiver, _: &Tenant, _: Media, body: &[u8]) -> Result<Decoded<Batch>, Fault> {
+fn decode(_: &Receiver, _: &Tenant, _: Media, body: &Bytes) -> Result<Decoded<Batch>, Fault> {
     Ok(whole(Batch::Spans(wire::zipkin::decode_v2_json(body)?)))
 }
 

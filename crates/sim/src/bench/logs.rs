@@ -120,7 +120,7 @@ mod tests {
         let (mut records, mut bytes) = (0, std::collections::BTreeMap::<String, usize>::new());
         for lane in &load.lanes {
             for body in LaneReader::open(lane).unwrap() {
-                let batch = wire::loki::decode_push_protobuf(&body.unwrap()).unwrap().batch;
+                let batch = wire::loki::decode_push_protobuf(&body.unwrap().into()).unwrap().batch;
                 for stream in &batch.streams {
                     let app = stream.labels.get("app").unwrap_or_default().to_owned();
                     for entry in batch.entries(stream) {

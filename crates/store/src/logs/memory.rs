@@ -4,6 +4,7 @@
 use crate::column::template::Learned;
 use crate::part::ms_of;
 use crate::signal::Memory;
+use bytes::Bytes;
 use model::{Labels, LogBatch};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -82,7 +83,7 @@ impl Memory for LogMemory {
 
     fn apply(&self, batch: LogBatch) {
         let Some(mut chunk) = Chunk::new(batch) else { return };
-        chunk.batch.packed = Vec::new();
+        chunk.batch.packed = Bytes::new();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for stream in &mut chunk.batch.streams {
             if let Some(known) = state.labels.get(&stream.labels) {

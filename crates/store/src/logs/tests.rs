@@ -7,6 +7,7 @@ use crate::column::attrs::KeyTexts;
 use crate::column::line_filter::LineFilter;
 use crate::column::template::Learned;
 use crate::signal::Memory;
+use bytes::Bytes;
 use model::{Labels, SpanId, Text, TraceId, Value};
 use proptest::prelude::*;
 
@@ -53,7 +54,8 @@ fn records_with_other_texts_have_other_hashes() {
 /// The batch with `len` bytes of its arena packed too.
 fn packed(len: usize) -> LogBatch {
     let mut batch = batch();
-    batch.packed = snap::raw::Encoder::new().compress_vec(&batch.arena[..len]).expect("packed");
+    let packed = snap::raw::Encoder::new().compress_vec(&batch.arena[..len]);
+    batch.packed = packed.expect("packed").into();
     batch
 }
 
@@ -64,7 +66,7 @@ fn the_payload_is_the_batch() {
         Logs::encode(&batch, &mut payload);
         let tables = payload.len();
         payload.extend_from_slice(Logs::tail(&batch));
-        assert_eq!(Logs::decode(&payload), Ok(LogBatch { packed: Vec::new(), ..batch }));
+        assert_eq!(Logs::decode(&payload), Ok(LogBatch { packed: Bytes::new(), ..batch }));
         for len in (0..tables).step_by(251) {
             assert!(Logs::decode(&payload[..len]).is_err(), "first {len} bytes");
         }

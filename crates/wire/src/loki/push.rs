@@ -7,18 +7,19 @@ use super::labels::parse_labels;
 use crate::limits::BODY_BYTES_MAX;
 use crate::proto::Reader;
 use crate::{Decoded, WireError, compress};
+use bytes::Bytes;
 use model::{LogBatch, SpanId, TraceId};
 
 /// Decodes a request body, snappy included. A stream with labels that do not parse is rejected alone.
 ///
 /// # Errors
 /// When the body is not such a message or unpacks to more than [`BODY_BYTES_MAX`].
-pub fn decode_push_protobuf(body: &[u8]) -> Result<Decoded<LogBatch>, WireError> {
+pub fn decode_push_protobuf(body: &Bytes) -> Result<Decoded<LogBatch>, WireError> {
     let mut arena = compress::snappy_with_room(body, BODY_BYTES_MAX, MORE_BYTES)?;
     let mut decoded = decode(&arena)?;
     arena.append(&mut decoded.batch.arena);
     decoded.batch.arena = arena;
-    decoded.batch.packed = body.to_vec();
+    decoded.batch.packed = body.clone();
     Ok(decoded)
 }
 
@@ -147,7 +148,7 @@ mod tests {
             entries.iter().for_each(|entry| put_field(&mut stream, 2, Value::Bytes(entry)));
             put_field(&mut request, 1, Value::Bytes(&stream));
         }
-        decode_push_protobuf(&snap::raw::Encoder::new().compress_vec(&request).unwrap())
+        decode_push_protobuf(&snap::raw::Encoder::new().compress_vec(&request).unwrap().into())
     }
 
     fn check(labels: &str, entry: Vec<u8>, expected: &[(&str, &str)]) -> LogBatch {
@@ -262,9 +263,9 @@ mod tests {
     #[test]
     fn hostile_bodies_are_errors() {
         for bytes in [&b""[..], b"xyz", b"\xff\xff\xff\xff\x0f"] {
-            assert!(decode_push_protobuf(bytes).is_err(), "{bytes:?}");
+            assert!(decode_push_protobuf(&bytes.to_vec().into()).is_err(), "{bytes:?}");
         }
         let truncated = snap::raw::Encoder::new().compress_vec(b"\x0a\x05\x0a").unwrap();
-        assert!(decode_push_protobuf(&truncated).is_err());
+        assert!(decode_push_protobuf(&truncated.into()).is_err());
     }
 }
