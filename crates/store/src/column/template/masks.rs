@@ -91,26 +91,11 @@ impl Word {
     }
 }
 
-/// How many digits stand at `at` of `text`; of more than sixteen, sixteen.
+/// How many digits `text` begins with; of more than sixteen, sixteen.
 #[inline]
-pub(super) fn digits(text: &[u8], at: usize) -> usize {
-    let bytes = i8x16::new(vector(text, at).map(u8::cast_signed));
+pub(super) fn digits(text: &[u8]) -> usize {
+    let bytes = i8x16::new(head::<VECTOR_BYTES>(text).map(u8::cast_signed));
     within(bytes, b'0', 10).trailing_ones() as usize
-}
-
-/// The bytes of `text` from `at` on, zeros behind its end.
-#[inline]
-pub(super) fn vector(text: &[u8], at: usize) -> [u8; VECTOR_BYTES] {
-    let rest = text.get(at..).unwrap_or_default();
-    match (rest.first_chunk(), text.last_chunk()) {
-        (Some(vector), _) => *vector,
-        // A copy of any length is a call, and waits for itself.
-        (None, Some(last)) => {
-            let missing = u32::try_from(VECTOR_BYTES - rest.len()).unwrap_or(u32::MAX);
-            u128::from_le_bytes(*last).checked_shr(8 * missing).unwrap_or(0).to_le_bytes()
-        }
-        (None, None) => head(rest),
-    }
 }
 
 /// The first `N` bytes of `text`, zeros behind its end.
@@ -127,11 +112,12 @@ impl Run {
     /// The run that begins at `start` of `text`. `None` when it has [`WORD_BYTES`] or more, or a byte that UTF-8 never has.
     #[inline]
     pub(super) fn read(text: &[u8], start: usize) -> Option<Self> {
-        let word = Word::of_vector(&vector(text, start));
+        let rest = text.get(start..)?;
+        let word = Word::of_vector(&head(rest));
         if word.run.trailing_ones() < 16 {
             return word.first_run(16, start);
         }
-        Word::of(&head(text.get(start..)?)).first_run(64, start)
+        Word::of(&head(rest)).first_run(64, start)
     }
 
     /// Byte by byte.
@@ -296,10 +282,6 @@ mod tests {
     }
 
     fn check(text: &[u8]) {
-        for at in 0..=text.len() + 1 {
-            let rest = text.get(at..).unwrap_or_default();
-            assert_eq!(vector(text, at), head(rest), "{} at {at}", text.escape_ascii());
-        }
         let mut masks = Masks::default();
         assert_eq!(masks.read(text), text.iter().all(|byte| *byte < 0xF8));
         for wide in [false, true] {

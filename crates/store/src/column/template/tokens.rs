@@ -308,7 +308,8 @@ impl Tokenizer {
         let mut other = None;
         let mut texts = true;
         loop {
-            let found = if texts { trie.text(node, piece, at) } else { None };
+            let rest = &piece[at..];
+            let found = if texts { trie.text(node, rest) } else { None };
             if let Some((next, len)) = found {
                 if node.has_slots() {
                     other = Some((node, at, self.vars.len()));
@@ -316,7 +317,7 @@ impl Tokenizer {
                 (node, at) = (next, at + len);
                 continue;
             }
-            if at == piece.len()
+            if rest.is_empty()
                 && let Some(template) = node.template()
             {
                 return Some(template);
@@ -363,7 +364,7 @@ impl Tokenizer {
     /// Takes the run at `at` when it has nothing but digits and is no part of a time or of a dotted value; returns its end.
     #[inline]
     fn follow_number(&mut self, piece: &[u8], at: usize) -> Option<usize> {
-        let len = digits(piece, at);
+        let len = digits(piece.get(at..)?);
         let end = at + len;
         match (piece.get(end).copied().unwrap_or(0), len) {
             (_, 0 | VECTOR_BYTES..) | (b'.', _) | (b'-', 4) | (b'/' | b':', 2) => return None,

@@ -2,7 +2,6 @@
 //! compared with all of them in one walk. Knows nothing of how a slot's text is recognised.
 
 use super::DIGITS;
-use super::masks::vector;
 use wide::i8x16;
 
 /// A place in the tree, between texts and slots.
@@ -127,20 +126,18 @@ impl Trie {
         self.nodes.len()
     }
 
-    /// The node behind the text of `node` that stands at `at` of `piece`, and the bytes of that text.
+    /// The node behind the text of `node` that `rest` begins with, and the bytes of that text.
     #[inline]
-    pub(super) fn text(&self, node: &Node, piece: &[u8], at: usize) -> Option<(&Node, usize)> {
+    pub(super) fn text(&self, node: &Node, rest: &[u8]) -> Option<(&Node, usize)> {
         let branch = match node.texts {
             0 => return None,
             1 => &node.text,
-            _ => self.branch(node, *piece.get(at)?)?,
+            _ => self.branch(node, *rest.first()?)?,
         };
         let len = branch.len as usize;
-        let (rest, text) = (piece.get(at..)?, self.bytes.get(branch.start as usize..)?);
-        let is_same = match text.first_chunk() {
-            Some(text) if len <= FIRSTS => {
-                len <= rest.len() && (!same(&vector(piece, at), text)).trailing_zeros() >= branch.len
-            }
+        let text = self.bytes.get(branch.start as usize..)?;
+        let is_same = match (rest.first_chunk(), text.first_chunk()) {
+            (Some(rest), Some(text)) if len <= FIRSTS => (!same(rest, text)).trailing_zeros() >= branch.len,
             _ => begins_with(rest, text.get(..len)?),
         };
         if is_same { Some((self.nodes.get(branch.node as usize)?, len)) } else { None }
@@ -339,11 +336,11 @@ mod tests {
         }
         let trie = trie.finish();
         let walk = |text: &str| {
-            let (mut node, mut at) = (trie.root().expect("root"), 0);
-            while let Some((next, len)) = trie.text(node, text.as_bytes(), at) {
-                (node, at) = (next, at + len);
+            let (mut node, mut rest) = (trie.root().expect("root"), text.as_bytes());
+            while let Some((next, len)) = trie.text(node, rest) {
+                (node, rest) = (next, &rest[len..]);
             }
-            (node.template(), node.has_slots(), text.len() - at)
+            (node.template(), node.has_slots(), rest.len())
         };
         assert_eq!(walk(""), (Some(4), false, 0));
         assert_eq!(walk("open"), (Some(0), false, 0));
