@@ -37,6 +37,11 @@ impl ChangeMemory {
 
 impl Memory for ChangeMemory {
     type Batch = Vec<Change>;
+    type Chunk = Vec<Change>;
+
+    fn ready(batch: Vec<Change>) -> Option<Vec<Change>> {
+        Some(batch)
+    }
 
     fn apply(&self, batch: Vec<Change>) {
         self.bytes.fetch_add(batch.iter().map(bytes).sum(), Ordering::Relaxed);

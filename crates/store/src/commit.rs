@@ -3,7 +3,7 @@
 
 use crate::engine::Engine;
 use crate::shelf::Shelves;
-use crate::signal::{Memory, Signal, SignalKind};
+use crate::signal::{Memory, Signal};
 use crate::wal::{WalWriter, begin_record, end_record};
 use model::{Accepted, Refusal, Tenant};
 use platform::disk::DiskError;
@@ -12,55 +12,60 @@ use tokio::sync::oneshot;
 
 /// How long a client should wait when something is full, in seconds.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
-/// The group buffer keeps at most this much memory between groups, in bytes.
-const GROUP_BYTES_KEPT: usize = 4 << 20;
 
 /// A batch on its way, of whatever signal.
 pub(crate) trait Entry: Send {
-    /// Of what.
-    fn kind(&self) -> SignalKind;
-    /// Whose.
-    fn tenant(&self) -> &Tenant;
-    /// Appends the WAL payload, but for its tail. `generation` changes whenever records written before may be unknown to a replay that
-    /// starts at this record's segment.
-    fn log(&mut self, engine: &Engine, generation: u64, out: &mut Vec<u8>);
-    /// What of the payload follows, written from where it lies.
-    fn tail(&self) -> &[u8] {
-        &[]
-    }
+    /// Makes the WAL record, unless it is made already; `false` when it is too long. `generation` changes whenever records
+    /// written before may be unknown to a replay that starts at this record's segment.
+    fn log(&mut self, engine: &Engine, generation: u64) -> bool;
+    /// The record, in two parts, written from where they lie.
+    fn record(&self) -> [&[u8]; 2];
     /// Makes it queryable; returns what was taken and by how many bytes memory grew.
     fn apply(self: Box<Self>, engine: &Engine) -> (Accepted, isize);
 }
 
-/// A batch whose payload depends on nothing but the batch.
+/// A batch whose record depends on nothing but the batch: it is made by the thread that made the batch and has it in its
+/// caches, not by the one writer.
 pub(crate) struct Plain<S: Signal> {
-    pub(crate) shelves: Arc<Shelves<S>>,
-    pub(crate) tenant: Tenant,
-    pub(crate) batch: S::Batch,
-    pub(crate) accepted: Accepted,
+    shelves: Arc<Shelves<S>>,
+    tenant: Tenant,
+    /// The record but for the batch's tail.
+    record: Vec<u8>,
+    fits: bool,
+    /// `None` when there is nothing in it: then there is no record either.
+    chunk: Option<<S::Memory as Memory>::Chunk>,
+    accepted: Accepted,
+}
+
+impl<S: Signal> Plain<S> {
+    pub(crate) fn new(shelves: Arc<Shelves<S>>, tenant: Tenant, batch: S::Batch, accepted: Accepted) -> Self {
+        let mut record = Vec::new();
+        let start = begin_record(&mut record, S::KIND, &tenant);
+        S::encode(&batch, &mut record);
+        let fits = end_record(&mut record, start, S::tail(&batch));
+        let chunk = S::Memory::ready(batch);
+        if chunk.is_none() {
+            record.clear();
+        }
+        Self { shelves, tenant, record, fits, chunk, accepted }
+    }
 }
 
 impl<S: Signal> Entry for Plain<S> {
-    fn kind(&self) -> SignalKind {
-        S::KIND
+    fn log(&mut self, _: &Engine, _: u64) -> bool {
+        self.fits
     }
 
-    fn tenant(&self) -> &Tenant {
-        &self.tenant
-    }
-
-    fn log(&mut self, _: &Engine, _: u64, out: &mut Vec<u8>) {
-        S::encode(&self.batch, out);
-    }
-
-    fn tail(&self) -> &[u8] {
-        S::tail(&self.batch)
+    fn record(&self) -> [&[u8]; 2] {
+        [&self.record, self.chunk.as_ref().map_or(&[], |chunk| S::tail(chunk.as_ref()))]
     }
 
     fn apply(self: Box<Self>, _: &Engine) -> (Accepted, isize) {
         let memory = self.shelves.active(&self.tenant);
         let before = memory.bytes();
-        memory.apply(self.batch);
+        if let Some(chunk) = self.chunk {
+            memory.apply(chunk);
+        }
         (self.accepted, memory.bytes().cast_signed() - before.cast_signed())
     }
 }
@@ -76,54 +81,41 @@ pub(crate) struct Pending {
 pub(crate) struct Committer {
     wal: WalWriter,
     generation: u64,
-    group: Vec<u8>,
     sync_each: bool,
     disk_reserve_bytes: u64,
 }
 
 impl Committer {
     pub(crate) fn new(wal: WalWriter, sync_each: bool, disk_reserve_bytes: u64) -> Self {
-        Self { wal, generation: 1, group: Vec::new(), sync_each, disk_reserve_bytes }
+        Self { wal, generation: 1, sync_each, disk_reserve_bytes }
     }
 
     /// Commits all of `pending`, or none.
     pub(crate) fn commit(&mut self, engine: &Engine, pending: Vec<Pending>) {
         let queued: usize = pending.iter().map(|pending| pending.bytes).sum();
-        self.group.clear();
         if self.wal.is_due(queued) && self.roll().is_err() {
             tracing::warn!("the WAL segment before could not be synced");
         }
         let mut kept: Vec<Pending> = Vec::with_capacity(pending.len());
-        // Where in the buffer the tail of each record that is kept belongs.
-        let mut ends = Vec::with_capacity(pending.len());
         for mut pending in pending {
-            let start = begin_record(&mut self.group, pending.entry.kind(), pending.entry.tenant());
-            pending.entry.log(engine, self.generation, &mut self.group);
-            if end_record(&mut self.group, start, pending.entry.tail()) {
-                ends.push(self.group.len());
+            if pending.entry.log(engine, self.generation) {
                 kept.push(pending);
             } else {
-                // Labels defined by the record that was taken out are not in the log.
+                // Labels defined by the record that is not written are not in the log.
                 self.generation += 1;
                 let refusal = Refusal::Invalid("the batch is too large: send smaller ones".into());
                 let _ = pending.reply.send(Err(refusal));
             }
         }
-        match self.append(engine, &ends, &kept) {
+        match self.append(engine, &kept) {
             Ok(()) => Self::apply(engine, kept),
             Err(error) => self.refuse(engine, kept, &error),
         }
         engine.release(queued);
-        self.group.shrink_to(GROUP_BYTES_KEPT);
     }
 
-    /// Writes the group: up to each of `ends` from the buffer, then the tail of that one of `kept`.
-    fn append(&mut self, engine: &Engine, ends: &[usize], kept: &[Pending]) -> Result<(), DiskError> {
-        let (mut start, mut parts) = (0, Vec::with_capacity(kept.len() * 2));
-        for (end, pending) in ends.iter().zip(kept) {
-            parts.extend([self.group.get(start..*end).unwrap_or_default(), pending.entry.tail()]);
-            start = *end;
-        }
+    fn append(&mut self, engine: &Engine, kept: &[Pending]) -> Result<(), DiskError> {
+        let parts: Vec<&[u8]> = kept.iter().flat_map(|pending| pending.entry.record()).collect();
         let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
         if bytes == 0 {
             return Ok(());

@@ -102,7 +102,8 @@ fn apply(engine: &Engine, metrics: &mut Replay, record: &Record<'_>) -> Result<(
 }
 
 fn decode_and_apply<S: Signal>(shelves: &Shelves<S>, record: &Record<'_>) -> Result<(), Damage> {
-    let batch = S::decode(record.payload)?;
-    shelves.active(&record.tenant).apply(batch);
+    if let Some(chunk) = S::Memory::ready(S::decode(record.payload)?) {
+        shelves.active(&record.tenant).apply(chunk);
+    }
     Ok(())
 }

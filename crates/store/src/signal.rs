@@ -88,11 +88,16 @@ pub trait Signal: Send + Sync + Sized + 'static {
 
 /// Records that are durable in the WAL and not yet in a part.
 pub trait Memory: Default + Send + Sync + 'static {
-    /// What is applied.
+    /// What a door hands in.
     type Batch;
+    /// A batch as it is kept.
+    type Chunk: AsRef<Self::Batch> + Send;
 
-    /// Takes a batch; readers see it when this returns. Called by one thread at a time, in WAL order.
-    fn apply(&self, batch: Self::Batch);
+    /// Makes a batch ready to be kept; `None` when nothing is in it. Called by any thread.
+    fn ready(batch: Self::Batch) -> Option<Self::Chunk>;
+
+    /// Takes a chunk; readers see it when this returns. Called by one thread at a time, in WAL order.
+    fn apply(&self, chunk: Self::Chunk);
 
     /// Bytes it occupies, roughly.
     fn bytes(&self) -> usize;

@@ -24,6 +24,7 @@ use platform::metrics::Registry;
 use platform::{SharedClock, SharedDisk};
 use std::future::Future;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -149,7 +150,7 @@ impl Store {
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
         let entry = MetricsEntry::new(tenant.clone(), batch);
         let bytes = entry.bytes();
-        self.write(Box::new(entry), bytes)
+        self.write(bytes, || Box::new(entry))
     }
 
     /// Takes log records, like [`write_metrics`](Self::write_metrics).
@@ -203,33 +204,32 @@ impl Store {
     ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<S> {
         let accepted = Accepted { records, ..Accepted::default() };
         let tenant = tenant.clone();
-        self.write(Box::new(Plain { shelves, tenant, batch, accepted }), bytes)
+        self.write(bytes, || Box::new(Plain::new(shelves, tenant, batch, accepted)))
     }
 
-    /// Queues an entry, or commits it at once when the store has no threads. While memory is full it waits for the
-    /// flush, a bounded time; the store without threads refuses at once.
+    /// Queues what `entry` makes, or commits it at once when the store has no threads. While memory is full it waits for
+    /// the flush, a bounded time; the store without threads refuses at once.
     fn write(
         &self,
-        entry: Box<dyn Entry>,
         bytes: usize,
-    ) -> impl Future<Output = Result<Accepted, Refusal>> + Send + use<> {
+        entry: impl FnOnce() -> Box<dyn Entry>,
+    ) -> Pin<Box<dyn Future<Output = Result<Accepted, Refusal>> + Send>> {
         let (reply, answer) = oneshot::channel();
-        let pending = Pending { entry, bytes, reply };
         let core = self.core.clone();
-        let admitted = core.admit(bytes);
-        let queued = admitted.and_then(|place| match core.engine.is_full() {
-            true if core.has_threads() => Ok(Some((place, pending))),
+        let pending = || Pending { entry: entry(), bytes, reply };
+        let queued = core.admit(bytes).and_then(|place| match core.engine.is_full() {
+            true if core.has_threads() => Ok(Some((place, pending()))),
             true => Err(core.engine.refuse_memory()),
-            false => core.queue(place, pending).map(|()| None),
+            false => core.queue(place, pending()).map(|()| None),
         });
-        async move {
+        Box::pin(async move {
             if let Some((place, pending)) = queued? {
                 core.engine.wait_for_room().await?;
                 core.queue(place, pending)?;
             }
             drop(core);
             answer.await.unwrap_or(Err(Refusal::Stopping))
-        }
+        })
     }
 
     /// Reads metrics.

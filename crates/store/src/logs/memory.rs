@@ -16,7 +16,7 @@ const STREAM_BYTES: usize = 64;
 
 /// One batch; immutable.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub struct Chunk {
     /// Entries of a stream ascend in time; streams without entries are gone.
     pub(super) batch: LogBatch,
     pub(super) min_ns: i64,
@@ -38,6 +38,12 @@ impl Chunk {
         let times = || batch.streams.iter().flat_map(|stream| batch.entries(stream)).map(|entry| entry.ts_ns);
         let (min_ns, max_ns) = (times().min()?, times().max()?);
         Some(Self { batch, min_ns, max_ns })
+    }
+}
+
+impl AsRef<LogBatch> for Chunk {
+    fn as_ref(&self) -> &LogBatch {
+        &self.batch
     }
 }
 
@@ -80,9 +86,13 @@ impl LogMemory {
 
 impl Memory for LogMemory {
     type Batch = LogBatch;
+    type Chunk = Chunk;
 
-    fn apply(&self, batch: LogBatch) {
-        let Some(mut chunk) = Chunk::new(batch) else { return };
+    fn ready(batch: LogBatch) -> Option<Chunk> {
+        Chunk::new(batch)
+    }
+
+    fn apply(&self, mut chunk: Chunk) {
         chunk.batch.packed = Bytes::new();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for stream in &mut chunk.batch.streams {

@@ -137,7 +137,7 @@ proptest! {
         payload[at % len] = to;
         if let Ok(batch) = Logs::decode(&payload) {
             // What decodes can be kept and written.
-            Memory::apply(&LogMemory::default(), batch);
+            LogMemory::ready(batch).into_iter().for_each(|chunk| LogMemory::default().apply(chunk));
         }
     }
 

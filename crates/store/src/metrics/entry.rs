@@ -6,6 +6,7 @@ use super::wal::{Resolved, encode};
 use crate::commit::Entry;
 use crate::engine::Engine;
 use crate::signal::{Memory, SignalKind};
+use crate::wal::{begin_record, end_record};
 use model::ingest::{LABELS_MALFORMED, REASONS_MAX};
 use model::{Accepted, MetricBatch, Tenant};
 
@@ -14,6 +15,7 @@ pub struct MetricsEntry {
     tenant: Tenant,
     batch: MetricBatch,
     resolved: Resolved,
+    record: Vec<u8>,
     rejected: u64,
     reasons: Vec<String>,
 }
@@ -25,7 +27,8 @@ impl MetricsEntry {
     /// An entry for `batch`.
     #[must_use]
     pub fn new(tenant: Tenant, batch: MetricBatch) -> Self {
-        Self { tenant, batch, resolved: Resolved::default(), rejected: 0, reasons: Vec::new() }
+        let (resolved, record) = (Resolved::default(), Vec::new());
+        Self { tenant, batch, resolved, record, rejected: 0, reasons: Vec::new() }
     }
 
     /// Bytes it occupies, roughly.
@@ -97,19 +100,17 @@ impl MetricsEntry {
 }
 
 impl Entry for MetricsEntry {
-    fn kind(&self) -> SignalKind {
-        SignalKind::Metrics
-    }
-
-    fn tenant(&self) -> &Tenant {
-        &self.tenant
-    }
-
-    fn log(&mut self, engine: &Engine, generation: u64, out: &mut Vec<u8>) {
+    fn log(&mut self, engine: &Engine, generation: u64) -> bool {
         let memory = engine.metrics.active(&self.tenant);
         let refs = self.resolve(&memory, generation);
         self.fill(&refs);
-        encode(&self.resolved, out);
+        let start = begin_record(&mut self.record, SignalKind::Metrics, &self.tenant);
+        encode(&self.resolved, &mut self.record);
+        end_record(&mut self.record, start, &[])
+    }
+
+    fn record(&self) -> [&[u8]; 2] {
+        [&self.record, &[]]
     }
 
     fn apply(self: Box<Self>, engine: &Engine) -> (Accepted, isize) {

@@ -208,6 +208,11 @@ impl MetricMemory {
 
 impl Memory for MetricMemory {
     type Batch = Resolved;
+    type Chunk = Resolved;
+
+    fn ready(batch: Resolved) -> Option<Resolved> {
+        Some(batch)
+    }
 
     fn apply(&self, batch: Resolved) {
         self.take(batch);

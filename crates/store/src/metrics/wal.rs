@@ -33,6 +33,12 @@ pub struct Resolved {
     pub metadata: Vec<MetricMetadata>,
 }
 
+impl AsRef<Resolved> for Resolved {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 fn put_value(out: &mut Vec<u8>, value: f64) {
     if let Some(integer) = integer(value) {
         put_varint(out, (((integer << 1) ^ (integer >> 63)).cast_unsigned()) << 1);

@@ -14,7 +14,7 @@ const LINK_BYTES: usize = 48;
 
 /// One batch; immutable.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub struct Chunk {
     pub(super) batch: SpanBatch,
     /// Rows of the batch by trace, those of a trace as they were sent.
     pub(super) order: Vec<u32>,
@@ -53,6 +53,12 @@ impl Chunk {
     }
 }
 
+impl AsRef<SpanBatch> for Chunk {
+    fn as_ref(&self) -> &SpanBatch {
+        &self.batch
+    }
+}
+
 /// Bytes that `batch` occupies, roughly.
 pub(crate) fn bytes(batch: &SpanBatch) -> usize {
     batch.arena.len()
@@ -84,9 +90,13 @@ impl SpanMemory {
 
 impl Memory for SpanMemory {
     type Batch = SpanBatch;
+    type Chunk = Chunk;
 
-    fn apply(&self, batch: SpanBatch) {
-        let Some(chunk) = Chunk::new(batch) else { return };
+    fn ready(batch: SpanBatch) -> Option<Chunk> {
+        Chunk::new(batch)
+    }
+
+    fn apply(&self, chunk: Chunk) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.bytes += chunk.bytes();
         let range = state.range_ns.unwrap_or((chunk.min_ns, chunk.max_ns));

@@ -85,7 +85,7 @@ proptest! {
             // What decodes can be kept and written.
             let rows: Vec<Row<'_>> = batch.spans.iter().map(|span| Row { batch: &batch, span }).collect();
             let _ = block::encode(&rows, 0);
-            Memory::apply(&SpanMemory::default(), batch.clone());
+            SpanMemory::ready(batch.clone()).into_iter().for_each(|chunk| SpanMemory::default().apply(chunk));
         }
     }
 
