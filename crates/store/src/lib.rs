@@ -18,6 +18,7 @@
 //! A signal (metrics, logs, spans, changes) is one type that implements [`signal::Signal`]:
 //!
 //! * `encode` turns a batch into a WAL payload, `decode` turns the payload back (replay). Stateless.
+//! * `Memory::ready` turns a batch into the chunk that is kept, in the thread that brings it.
 //! * `Memory::apply` takes a chunk that is durable; what it took is visible to readers when it returns. One thread
 //!   applies, in WAL order; any number read. Readers must not hold a lock that `apply` needs for long: keep
 //!   `Arc`s of immutable chunks and clone the list.

@@ -187,7 +187,7 @@ fn main() -> Result<(), Error> {
     }
     let bytes_of = |lines: &[String]| lines.iter().map(String::len).sum::<usize>();
     let all = lines.iter().map(|lines| bytes_of(lines)).sum();
-    let each = |work: &dyn Fn(&Bytes)| bodies.iter().for_each(|body| work(body));
+    let each = |work: &dyn Fn(&Bytes)| bodies.iter().for_each(work);
     measure("decode", all, repeats, || each(&|body| drop(black_box(decode_push_protobuf(body)))))?;
     measure("snappy alone", all, repeats, || {
         each(&|body| drop(black_box(compress::snappy(body, BODY_BYTES_MAX))));

@@ -102,8 +102,8 @@ pub(super) fn encode(rows: &[Row<'_>], block: u32, learned: &mut Learned) -> Enc
         row_ids.push(RowIds::new(entry.trace_id, entry.span_id, entry.ts_ns));
         trace_ids.push(entry.trace_id.0);
         span_ids.push(entry.span_id.0);
-        let list = (std::ptr::from_ref(*batch), &entry.metadata);
-        if last.replace(list) == Some(list) {
+        let metadata = (std::ptr::from_ref(*batch), &entry.metadata);
+        if last.replace(metadata) == Some(metadata) {
             lists.push_again();
         } else {
             lists.push(metadata_of(batch, entry));
