@@ -32,7 +32,7 @@ impl Text {
         arena.get(start..start + self.len as usize).unwrap_or_default()
     }
 
-    /// The bytes as UTF-8; `wire` replaces invalid sequences before they reach an arena, so the fallback is empty.
+    /// The bytes as UTF-8; `wire` makes no text of invalid sequences, so the fallback is empty.
     #[must_use]
     pub fn str(self, arena: &[u8]) -> &str {
         std::str::from_utf8(self.bytes(arena)).unwrap_or_default()

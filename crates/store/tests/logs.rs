@@ -247,6 +247,23 @@ fn a_huge_line_comes_back() {
     check_all(&store, &records);
 }
 
+#[test]
+fn what_a_client_packed_is_replayed_and_nothing_leaves_no_record() {
+    let disk = SimDisk::new(1);
+    let store = open(&disk, options()).expect("open");
+    let records = realistic(&SeededRandom::new(6), 300, T0_NS);
+    let mut lines = batch(&records);
+    lines.packed = snap::raw::Encoder::new().compress_vec(&lines.arena).expect("packed").into();
+    let empty = LogBatch { packed: lines.packed.clone(), arena: lines.arena.clone(), ..LogBatch::default() };
+    for batch in [empty, lines] {
+        now(store.write_logs(&Tenant::default(), batch)).expect("accepted");
+    }
+    drop(store);
+    let store = open(&disk, options()).expect("open");
+    assert_eq!((store.recovery().records, store.recovery().damaged), (1, 0));
+    check_all(&store, &records);
+}
+
 fn any_record() -> impl Strategy<Value = Record> {
     let metadata = prop::collection::vec(("\\PC{0,6}", "\\PC{0,9}"), 0..3);
     ("[a-b]?", T0_NS..T0_NS + 20, "\\PC{0,30}|[0-9a-f \n\\\\]{0,20}", metadata, 0_u8..4, 0_u8..4).prop_map(
