@@ -96,8 +96,7 @@ async fn connections_above_the_bound_are_closed_whichever_door_they_knock_at() {
     for at in 0..8 {
         open.push(connect(doors[at % doors.len()]).await);
     }
-    // The eight are accepted in no certain order with the ninth: it is let in at most while they are not.
-    let deadline = Instant::now() + crate::common::PATIENCE;
+    // They are accepted in no certain order: a ninth may be let in, and then one of the eight was closed.
     loop {
         let mut one_more = connect(server.door("zipkin")).await;
         let mut answer = Vec::new();
@@ -105,7 +104,8 @@ async fn connections_above_the_bound_are_closed_whichever_door_they_knock_at() {
         if tokio::time::timeout(patience, one_more.read_to_end(&mut answer)).await.is_ok() {
             break;
         }
-        assert!(Instant::now() < deadline, "the ninth is never closed");
+        open.push(one_more);
+        assert!(open.len() <= 16, "none is ever closed");
     }
     drop(open);
     let deadline = Instant::now() + crate::common::PATIENCE;
