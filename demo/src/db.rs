@@ -4,10 +4,13 @@ use crate::fault::FaultState;
 use crate::telemetry::in_span;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, ErrorCode, Params, Row};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// How often opening is tried again while another process opens the same file.
+const OPEN_TRIES: usize = 50;
 
 /// One database file, shared by a service's handlers.
 #[derive(Clone)]
@@ -15,6 +18,15 @@ pub(crate) struct Database {
     name: &'static str,
     connection: Arc<Mutex<Connection>>,
     faults: FaultState,
+}
+
+fn prepare(path: &Path, schema: &str) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.execute_batch(schema)?;
+    Ok(connection)
 }
 
 impl Database {
@@ -25,12 +37,19 @@ impl Database {
         schema: &str,
         faults: FaultState,
     ) -> rusqlite::Result<Self> {
-        let connection = Connection::open(dir.join(format!("{name}.db")))?;
-        connection.busy_timeout(Duration::from_secs(2))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "OFF")?;
-        connection.execute_batch(schema)?;
-        Ok(Self { name, connection: Arc::new(Mutex::new(connection)), faults })
+        let path = dir.join(format!("{name}.db"));
+        let mut opened = prepare(&path, schema);
+        // Two services open the queue at once, and switching to WAL does not wait for the other's lock.
+        for _ in 0..OPEN_TRIES {
+            match &opened {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    std::thread::sleep(Duration::from_millis(20));
+                    opened = prepare(&path, schema);
+                }
+                _ => break,
+            }
+        }
+        Ok(Self { name, connection: Arc::new(Mutex::new(opened?)), faults })
     }
 
     /// Runs a query and maps its rows.

@@ -99,10 +99,15 @@ async fn up(flags: DemoFlags) -> Result<ExitCode, String> {
     let code = tokio::select! {
         code = &mut run => code,
         ended = child.wait() => {
-            eprintln!("error: the shop stopped by itself ({})", ended.map_or_else(|e| e.to_string(), |s| s.to_string()));
+            // Ctrl-C reaches the shop as well, and it may be the first to go; it ends well only when it is told to.
+            let told = ended.as_ref().is_ok_and(std::process::ExitStatus::success);
             stop.cancel();
-            run.await;
-            return Ok(ExitCode::FAILURE);
+            let code = run.await;
+            if told {
+                return Ok(code);
+            }
+            let why = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+            return Err(format!("the shop stopped by itself ({why})"));
         }
     };
     end(&mut child).await;

@@ -25,29 +25,31 @@ pub struct Pipeline {
 }
 
 impl Ingest for Pipeline {
-    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer<'_> {
+    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer {
         Box::pin(self.store.write_metrics(tenant, batch))
     }
 
-    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer<'_> {
+    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer {
         let shown = self.live.has_listeners().then(|| Arc::new(batch.clone()));
         let stored = self.store.write_logs(tenant, batch);
-        let tenant = tenant.clone();
+        let Some(batch) = shown else { return Box::pin(stored) };
+        let (live, tenant) = (self.live.clone(), tenant.clone());
         Box::pin(async move {
             let accepted = stored.await?;
-            if let Some(batch) = shown {
-                self.live.publish(&tenant, batch);
-            }
+            live.publish(&tenant, batch);
             Ok(accepted)
         })
     }
 
-    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer<'_> {
+    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer {
         let changes = self.topology.observe_spans(tenant, &batch, self.clock.now_ns());
         let stored = self.store.write_spans(tenant, batch);
-        let tenant = tenant.clone();
+        if changes.is_empty() {
+            return Box::pin(stored);
+        }
+        let (pipeline, tenant) = (self.clone(), tenant.clone());
         Box::pin(async move {
-            self.keep(&tenant, changes).await;
+            pipeline.keep(&tenant, changes).await;
             stored.await
         })
     }

@@ -47,16 +47,17 @@ pub enum Refusal {
 }
 
 /// A boxed future, so that the port below can be a trait object.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Accepted, Refusal>> + Send + 'a>>;
+pub type Answer = Pin<Box<dyn Future<Output = Result<Accepted, Refusal>> + Send>>;
 
 /// Where doors hand batches: `binnacle` passes one in, made of topology and store.
 ///
-/// The answer comes when the batch is durable. A full pipeline refuses at once; it never makes a door wait.
+/// The call does a batch's work, so a large one is handed over where it may take its time; the future only waits for the
+/// answer, which comes when the batch is durable. A full pipeline refuses at once; it never makes a door wait.
 pub trait Ingest: Send + Sync + 'static {
     /// Takes samples, exemplars and metadata.
-    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer<'_>;
+    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer;
     /// Takes log records.
-    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer<'_>;
+    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer;
     /// Takes spans.
-    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer<'_>;
+    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer;
 }

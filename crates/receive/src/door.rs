@@ -27,7 +27,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
-use model::ingest::Accepted;
+use model::ingest::Answer;
 use model::{LogBatch, MetricBatch, SpanBatch, Tenant};
 use platform::metrics::{Counter, Registry};
 use wire::Decoded;
@@ -36,8 +36,8 @@ use wire::compress::Encoding;
 /// Header (and gRPC metadata key) that names the tenant.
 pub const TENANT_HEADER: &str = "x-scope-orgid";
 
-/// Bodies up to this size that are not compressed are decoded where they arrive; others on the blocking pool, so that
-/// a large request does not hold up small ones.
+/// Bodies up to this size that are not compressed are decoded and handed over where they arrive; others on the blocking
+/// pool, so that a large request does not hold up small ones.
 const INLINE_BYTES_MAX: usize = 256 << 10;
 
 /// How a body is written.
@@ -227,16 +227,16 @@ async fn take(
         encoding = if packed { encoding } else { Encoding::Identity };
     }
     let message = Message { door, receiver: receiver.clone(), tenant: tenant.clone(), media, encoding, body };
-    let decoded = if message.body.len() <= INLINE_BYTES_MAX && encoding == Encoding::Identity {
-        message.decode(&mut hold)
+    let handed = if message.body.len() <= INLINE_BYTES_MAX && encoding == Encoding::Identity {
+        message.hand_over(&mut hold)
     } else {
         let _place = receiver.decoders().acquire().await;
-        let work = move || (message.decode(&mut hold), hold);
-        let (decoded, kept) = platform::task::blocking("decode", work).await.ok_or_else(interrupted)?;
+        let work = move || (message.hand_over(&mut hold), hold);
+        let (handed, kept) = platform::task::blocking("decode", work).await.ok_or_else(interrupted)?;
         hold = kept;
-        decoded
+        handed
     };
-    let receipt = hand_over(receiver, &tenant, decoded?).await;
+    let receipt = handed?.receipt().await;
     drop(hold);
     receipt
 }
@@ -256,6 +256,25 @@ struct Message {
 }
 
 impl Message {
+    /// Decodes the message and does its batch's work, all but waiting for the answer.
+    fn hand_over(&self, hold: &mut Hold) -> Result<Handed, Fault> {
+        let decoded = self.decode(hold)?;
+        let mut receipt =
+            Receipt { rejected: decoded.rejected, reasons: decoded.reasons, ..Receipt::default() };
+        let ingest = self.receiver.ingest();
+        let answer = match decoded.batch {
+            Batch::Metrics(batch) => {
+                receipt.floats = batch.floats.len();
+                receipt.histograms = batch.histograms.len();
+                receipt.exemplars = batch.exemplars.len();
+                ingest.metrics(&self.tenant, batch)
+            }
+            Batch::Logs(batch) => ingest.logs(&self.tenant, batch),
+            Batch::Spans(batch) => ingest.spans(&self.tenant, batch),
+        };
+        Ok(Handed { receipt, answer })
+    }
+
     fn decode(&self, hold: &mut Hold) -> Result<Decoded<Batch>, Fault> {
         let decode = |body: &Bytes| (self.door.decode)(&self.receiver, &self.tenant, self.media, body);
         match self.encoding.unpack(&self.body, self.receiver.options().decoded_bytes_max)? {
@@ -268,32 +287,30 @@ impl Message {
     }
 }
 
+/// A batch that was handed on: what is known of it, and the answer that will come.
+struct Handed {
+    receipt: Receipt,
+    answer: Answer,
+}
+
+impl Handed {
+    async fn receipt(self) -> Result<Receipt, Fault> {
+        let accepted = self.answer.await?;
+        let mut receipt = self.receipt;
+        receipt.accepted = accepted.records;
+        receipt.rejected = receipt.rejected.saturating_add(accepted.rejected);
+        receipt.reasons.extend(accepted.reasons);
+        receipt.reasons.truncate(model::ingest::REASONS_MAX);
+        Ok(receipt)
+    }
+}
+
 /// The tenant that `headers` name, or the default one.
 fn tenant_of(headers: &HeaderMap) -> Result<Tenant, Fault> {
     match headers.get(TENANT_HEADER) {
         None => Ok(Tenant::default()),
         Some(name) => Ok(Tenant::new(&String::from_utf8_lossy(name.as_bytes()))?),
     }
-}
-
-async fn hand_over(receiver: &Receiver, tenant: &Tenant, decoded: Decoded<Batch>) -> Result<Receipt, Fault> {
-    let mut receipt = Receipt { rejected: decoded.rejected, reasons: decoded.reasons, ..Receipt::default() };
-    let ingest = receiver.ingest();
-    let accepted: Accepted = match decoded.batch {
-        Batch::Metrics(batch) => {
-            receipt.floats = batch.floats.len();
-            receipt.histograms = batch.histograms.len();
-            receipt.exemplars = batch.exemplars.len();
-            ingest.metrics(tenant, batch).await?
-        }
-        Batch::Logs(batch) => ingest.logs(tenant, batch).await?,
-        Batch::Spans(batch) => ingest.spans(tenant, batch).await?,
-    };
-    receipt.accepted = accepted.records;
-    receipt.rejected = receipt.rejected.saturating_add(accepted.rejected);
-    receipt.reasons.extend(accepted.reasons);
-    receipt.reasons.truncate(model::ingest::REASONS_MAX);
-    Ok(receipt)
 }
 
 /// The media type of a `Content-Type`, without parameters, in lower case; empty when there is none.

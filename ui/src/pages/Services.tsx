@@ -33,7 +33,7 @@ export function Services() {
         <table>
           <thead>
             <tr>
-              <th scope="col">Health</th>
+              <th scope="col"><span className="word">Health</span></th>
               <th scope="col">Service</th>
               <th scope="col" className="right">Rate</th>
               <th scope="col" className="right">Errors</th>

@@ -18,7 +18,7 @@ export function Shape({ health }: { health: Health }) {
 export function Status({ health }: { health: Health }) {
   return (
     <span className={`status status-${health}`}>
-      <Shape health={health} /> {WORDS[health]}
+      <Shape health={health} /> <span className="word">{WORDS[health]}</span>
     </span>
   );
 }

@@ -46,7 +46,7 @@ impl Kept {
 }
 
 impl Ingest for Kept {
-    fn metrics(&self, _: &Tenant, batch: MetricBatch) -> Answer<'_> {
+    fn metrics(&self, _: &Tenant, batch: MetricBatch) -> Answer {
         let mut kept = self.0.lock().expect("lock");
         for point in &batch.floats {
             let labels = labels_of(&batch.series[point.series as usize]);
@@ -58,10 +58,10 @@ impl Ingest for Kept {
             ..Accepted::default()
         })))
     }
-    fn logs(&self, _: &Tenant, _: LogBatch) -> Answer<'_> {
+    fn logs(&self, _: &Tenant, _: LogBatch) -> Answer {
         unreachable!("scraping yields no logs")
     }
-    fn spans(&self, _: &Tenant, _: SpanBatch) -> Answer<'_> {
+    fn spans(&self, _: &Tenant, _: SpanBatch) -> Answer {
         unreachable!("scraping yields no spans")
     }
 }

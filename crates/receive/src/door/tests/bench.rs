@@ -28,7 +28,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    fn keep<B>(&self, to: &Mutex<Vec<(Tenant, B)>>, tenant: &Tenant, batch: B, records: usize) -> Answer<'_> {
+    fn keep<B>(&self, to: &Mutex<Vec<(Tenant, B)>>, tenant: &Tenant, batch: B, records: usize) -> Answer {
         if let Some(refusal) = self.refusal.lock().expect("lock").clone() {
             return Box::pin(std::future::ready(Err(refusal)));
         }
@@ -50,15 +50,15 @@ impl Kept {
 }
 
 impl Ingest for Kept {
-    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer<'_> {
+    fn metrics(&self, tenant: &Tenant, batch: MetricBatch) -> Answer {
         let records = batch.sample_count();
         self.keep(&self.metrics, tenant, batch, records)
     }
-    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer<'_> {
+    fn logs(&self, tenant: &Tenant, batch: LogBatch) -> Answer {
         let records = batch.entries.len();
         self.keep(&self.logs, tenant, batch, records)
     }
-    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer<'_> {
+    fn spans(&self, tenant: &Tenant, batch: SpanBatch) -> Answer {
         let records = batch.spans.len();
         self.keep(&self.spans, tenant, batch, records)
     }
