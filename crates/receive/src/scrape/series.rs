@@ -31,6 +31,8 @@ struct Known {
     entry: Option<SeriesEntry>,
     /// The round it was scraped in last.
     seen: u64,
+    /// Its place in the batch of the round it was placed in last: an answer may name a series again.
+    placed: (u64, Option<u32>),
     /// Whether its end must be marked.
     live: bool,
     /// Hash of its last exemplar that had the scrape's time: a target shows one until it has a newer one.
@@ -66,19 +68,25 @@ impl SeriesCache {
     ) -> Result<(), String> {
         counts.scraped = answer.batch.sample_count();
         let mut place = Vec::with_capacity(answer.batch.series.len());
+        self.round += 1;
+        let round = self.round;
         for (at, series) in answer.batch.series.iter().enumerate() {
             let known = match self.known.entry(series.key) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
                     let entry = resolve(job, target, answer, at)?;
                     counts.added += usize::from(entry.is_some());
-                    place.insert(Known { entry, seen: 0, live: false, exemplar: 0 })
+                    place.insert(Known { entry, seen: 0, placed: (0, None), live: false, exemplar: 0 })
                 }
             };
-            place.push(known.entry.as_ref().map(|entry| {
-                out.series.push(entry.clone());
-                u32::try_from(out.series.len() - 1).unwrap_or(u32::MAX)
-            }));
+            if known.placed.0 != round {
+                let at = known.entry.as_ref().map(|entry| {
+                    out.series.push(entry.clone());
+                    u32::try_from(out.series.len() - 1).unwrap_or(u32::MAX)
+                });
+                known.placed = (round, at);
+            }
+            place.push(known.placed.1);
         }
         counts.kept = copy_samples(&answer.batch, &place, ts_ms, out);
         if job.limits.samples > 0 && counts.kept as u64 > job.limits.samples {
@@ -111,10 +119,11 @@ impl SeriesCache {
     }
 
     fn commit(&mut self, job: &Job, answer: &Exposition, ts_ms: i64, out: &mut MetricBatch) {
-        self.round += 1;
         for (at, series) in answer.batch.series.iter().enumerate() {
             let timed = answer.explicit_ts.get(at).copied().unwrap_or(false);
-            if let Some(known) = self.known.get_mut(&series.key) {
+            let known = self.known.get_mut(&series.key);
+            // Named again, a series is what it was named first.
+            if let Some(known) = known.filter(|known| known.seen != self.round) {
                 known.seen = self.round;
                 known.live = known.entry.is_some() && (!timed || job.config.track_timestamps_staleness);
             }
@@ -313,7 +322,7 @@ mod tests {
         let at = from.push_series(Labels::from_pairs([("__name__", "x")]));
         let key = from.series[at as usize].key;
         let mut cache = SeriesCache::default();
-        cache.known.insert(key, Known { entry: None, seen: 0, live: false, exemplar: 0 });
+        cache.known.insert(key, Known { entry: None, seen: 0, placed: (0, None), live: false, exemplar: 0 });
         let mut taken = |ts_ms: i64, own_ms: i64, value: f64| {
             let labels = Labels::from_pairs([("trace_id", "abc")]);
             from.exemplars =

@@ -217,6 +217,23 @@ async fn a_series_a_scrape_and_a_target_that_vanish_are_marked() {
 }
 
 #[tokio::test]
+async fn a_series_that_an_answer_repeats_is_what_it_was_first() {
+    let bench = bench("a 1 1000\nc 3\na 2\nc 4\n").await;
+    bench.apply(STATIC).expect("config");
+    bench.kept.wait(&bench.line("scrape_series_added", "", "2")).await;
+    bench.kept.wait(&bench.line("scrape_series_added", "", "0")).await;
+    bench.page.set(200, TEXT, b"c 5\n");
+    bench.kept.wait(&bench.line("c", "", "5")).await;
+    let found = |metric, value| bench.kept.has(&bench.line(metric, "", value));
+    assert!(found("a", "1") && found("c", "3"));
+    assert!(
+        !found("a", "2") && !found("c", "4"),
+        "without a time of its own a repeated sample does not count"
+    );
+    assert!(!found("a", "stale"), "its end is not marked: it brought its own time");
+}
+
+#[tokio::test]
 async fn rules_of_samples_are_applied_and_a_reload_ends_what_they_renamed() {
     let bench = bench("keep_me{a=\"1\"} 1\ndrop_me 2\n").await;
     let drop_rule =

@@ -13,8 +13,8 @@ const READY_WAIT: Duration = Duration::from_millis(100);
 
 pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
-    _child: Child,
-    _dir: tempfile::TempDir,
+    child: Child,
+    dir: tempfile::TempDir,
 }
 
 /// The program, if it is there.
@@ -50,10 +50,18 @@ impl Peer {
             .expect("prometheus starts");
         for _ in 0..READY_TRIES {
             if client::get(addr, "/-/ready").await.is_some_and(|answer| answer.status == 200) {
-                return Some(Self { addr, _child: child, _dir: dir });
+                return Some(Self { addr, child, dir });
             }
             tokio::time::sleep(READY_WAIT).await;
         }
         panic!("prometheus did not become ready");
+    }
+
+    /// Has it read another configuration.
+    pub(crate) async fn reload(&self, config: &str) {
+        crate::common::write(self.dir.path(), "prometheus.yml", config);
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().await.expect("kill runs");
+        assert!(sent.success());
     }
 }
